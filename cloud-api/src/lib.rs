@@ -1,1 +1,1 @@
-//! Placeholder.
+//! The cloud service: edges bring what happened in their branches, members' apps ask for it.

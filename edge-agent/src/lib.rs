@@ -1,1 +1,7 @@
-//! Placeholder.
+//! The branch daemon: takes in what readers and machines say, keeps it, and passes it to the cloud.
+
+pub mod front_door;
+pub mod journal;
+pub mod ops;
+pub mod registry;
+pub mod uplink;

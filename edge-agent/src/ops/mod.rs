@@ -1,0 +1,3 @@
+//! Running the agent: clock, configuration, health, metrics, watchdog.
+
+pub mod clock;
