@@ -1,0 +1,37 @@
+# Two commands matter: `make demo` and `make test`. Each makes sure of what it needs first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench soak sqlx
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
+export DURATION ?= 45
+export KEEP ?= 0
+RELEASE := cargo build --release --all-features -p cloud-api -p edge-agent -p firmware-bridge -p tests --bins
+
+help: ## Say what there is
+	@echo "Gymwire: an edge gateway for a gym, and its cloud."
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
+
+setup: ## Install what is missing (Debian packages, cargo-nextest), or say what to type
+	@packaging/setup.sh
+
+demo: setup ## A simulated gym, an outage of the cloud, and a count (DURATION=45, KEEP=1 leaves it running)
+	@$(RELEASE)
+	@"$(CARGO_TARGET_DIR)/release/demo"
+
+test: setup ## Every test
+	@packaging/test.sh
+
+check: setup ## Format, lints, documentation, licences, and that generated files are fresh
+	@packaging/check.sh
+
+bench: setup ## Measure, beside the peers and limits, in one run
+	@$(RELEASE)
+	@"$(CARGO_TARGET_DIR)/release/bench"
+
+soak: setup ## The long versions of the fault tests (1 000 kills)
+	@packaging/test.sh soak
+
+sqlx: setup ## Write cloud-api/.sqlx anew after a change of SQL or schema
+	@packaging/sqlx.sh

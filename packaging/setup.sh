@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Makes sure that the tools for building and testing are there: installs Debian packages when it may, otherwise
+# prints the line to type. Never starts a system service. Does nothing, quickly, when all is there.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
+has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+has_paho() { PYTHONPATH=.gymwire/python python3 -c 'import paho.mqtt.client' 2>/dev/null; }
+
+packages=()
+has cc || packages+=(build-essential)
+has git || packages+=(git)
+has_postgres || packages+=(postgresql-15)
+has mosquitto || packages+=(mosquitto)
+has mosquitto_pub || packages+=(mosquitto-clients)
+has strace || packages+=(strace)
+has python3 || packages+=(python3)
+if ! has python3 || ! python3 -m pip --version >/dev/null 2>&1; then
+  has python3 && has_paho || packages+=(python3-pip)
+fi
+
+# Debian starts a service when its package is installed, unless this file says no.
+install_packages() {
+  local policy=/usr/sbin/policy-rc.d run=()
+  [ "$(id -u)" = 0 ] || run=(sudo)
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${run[@]}" tee "$policy" >/dev/null
+    "${run[@]}" chmod +x "$policy"
+    trap '"${run[@]}" rm -f "$policy"' RETURN
+  fi
+  "${run[@]}" apt-get update -qq
+  "${run[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "${packages[@]}" >&2
+}
+
+if [ ${#packages[@]} -gt 0 ]; then
+  by_hand="sudo apt-get install ${packages[*]}"
+  if ! has apt-get; then
+    say "missing: ${packages[*]} (names of Debian packages). Install them and run this again."
+    exit 1
+  elif [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then
+    say "installing ${packages[*]}"
+    install_packages || { say "that failed. Type: $by_hand"; exit 1; }
+  else
+    say "missing packages. Type: $by_hand"
+    exit 1
+  fi
+fi
+
+if ! has cargo; then
+  say "Rust is missing. Type: curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+  exit 1
+fi
+if ! has cargo-nextest; then
+  say "building cargo-nextest (once, some minutes)"
+  cargo install --quiet --locked cargo-nextest
+fi
+if ! has_paho; then
+  say "fetching paho-mqtt into .gymwire/python"
+  python3 -m pip install --quiet --target .gymwire/python 'paho-mqtt>=2,<3'
+fi

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Every test, built once. `test.sh soak` runs the long versions of the fault tests instead, with optimised programs.
+set -eu
+cd "$(dirname "$0")/.."
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
+everything=(--workspace --all-features)
+folder=debug
+if [ "${1:-}" = soak ]; then
+  everything+=(--release)
+  folder=release
+  export GYMWIRE_KILLS="${GYMWIRE_KILLS:-1000}" PROPTEST_CASES="${PROPTEST_CASES:-20000}"
+fi
+
+# One invocation builds programs and tests alike, so that nothing is compiled twice for different features.
+cargo build "${everything[@]}" --all-targets
+
+# The tests share one throwaway Postgres, which the first of them starts.
+trap '"$CARGO_TARGET_DIR/$folder/test-postgres" stop' EXIT
+if [ "${1:-}" = soak ]; then
+  cargo nextest run "${everything[@]}" --profile soak -E 'package(tests)'
+else
+  cargo nextest run "${everything[@]}" --no-fail-fast
+  cargo test --quiet --doc "${everything[@]}"
+fi

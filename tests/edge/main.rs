@@ -1,0 +1,1 @@
+//! Tests of the edge agent from outside: a real process, real MQTT clients. One module per task.

@@ -1,0 +1,1 @@
+//! Stories of the whole system: cloud, edge and clients as real processes, with faults between them.
