@@ -1,5 +1,7 @@
 //! One sample of a machine: which fields there are, their units, ranges and resolutions.
 
+use crate::time::{Stamp, wall_at};
+
 /// A measured quantity. The number is its place in [`Fields`] and in packed columns, so it never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -117,4 +119,20 @@ pub struct Sample {
     pub uptime_ms: Option<u64>,
     /// What was measured.
     pub fields: Fields,
+}
+
+/// A device's own clock is believed up to this long before the arrival of a message.
+const OLDEST_OWN_TIME_MS: i64 = 7 * 24 * 3_600_000;
+/// A device's own clock is believed up to this long after the arrival of a message.
+const NEWEST_OWN_TIME_MS: i64 = 2 * 60_000;
+
+impl Sample {
+    /// Unix milliseconds at which it was taken: by the device's own clock where that is credible, else by
+    /// the edge's monotonic time of the sample and `clock`, a reading of the same boot.
+    pub fn taken_ms(&self, mono_ms: u64, clock: &Stamp) -> i64 {
+        let by_edge = wall_at(mono_ms, clock.offset_ms());
+        let credible =
+            by_edge.saturating_sub(OLDEST_OWN_TIME_MS)..=by_edge.saturating_add(NEWEST_OWN_TIME_MS);
+        self.at_ms.filter(|at_ms| credible.contains(at_ms)).unwrap_or(by_edge)
+    }
 }

@@ -300,10 +300,9 @@ impl Event {
         match self.body {
             Body::Tap(_) | Body::Set(_) | Body::Gap(_) | Body::DeviceProposed(_) => Stream::Fact,
             Body::Reject(_) => Stream::Reject,
-            Body::Status(_)
-            | Body::Maintenance(_)
-            | Body::CommandResult(_)
-            | Body::Notice(_) => Stream::Status,
+            Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {
+                Stream::Status
+            }
         }
     }
 }

@@ -8,7 +8,6 @@ pub mod changes;
 pub mod commands;
 pub mod enroll;
 pub mod entry;
-pub mod entry;
 pub mod state;
 mod wire;
 

@@ -1,0 +1,3 @@
+//! Bytes on serial lines.
+
+pub mod board;
