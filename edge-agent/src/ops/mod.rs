@@ -1,3 +1,4 @@
-//! Running the agent: clock, configuration, health, metrics, watchdog.
+//! Running the agent: clock, durable files, health, metrics, control by the command line, watchdog.
 
 pub mod clock;
+pub mod durable;
