@@ -117,14 +117,15 @@ fn open(file: &Path) -> Result<Connection> {
 }
 
 fn migrate(connection: &mut Connection) -> Result<()> {
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version > MIGRATIONS.len() {
-        bail!("it was written by a newer agent (version {version})");
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let newest = u32::try_from(MIGRATIONS.len())?;
+    if found > newest {
+        bail!("it was written by a newer agent (version {found})");
     }
-    for (number, migration) in MIGRATIONS.iter().enumerate().skip(version) {
+    for (version, migration) in (1..=newest).zip(MIGRATIONS).skip(found as usize) {
         let step = connection.transaction()?;
         step.execute_batch(migration)?;
-        step.pragma_update(None, "user_version", number + 1)?;
+        step.pragma_update(None, "user_version", version)?;
         step.commit()?;
     }
     Ok(())
