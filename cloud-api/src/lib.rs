@@ -1,1 +1,18 @@
 //! The cloud service: edges bring what happened in their branches, members' apps ask for it.
+
+pub mod app;
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod domains;
+pub mod http;
+pub mod ids;
+pub mod keys;
+pub mod openapi;
+pub mod postgres;
+pub mod router;
+
+pub use app::App;
+pub use clock::Clock;
+pub use config::Config;
+pub use router::router;

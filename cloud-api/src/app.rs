@@ -1,0 +1,53 @@
+//! What handlers and jobs share. One value, cheap to clone.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domains::accounts::{Passwords, Throttle, Tokens};
+use crate::http::ops;
+use crate::keys::Keys;
+use anyhow::Context;
+use sqlx::PgPool;
+use std::sync::Arc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// The state of the service.
+#[derive(Debug, Clone)]
+pub struct App {
+    pub db: PgPool,
+    pub clock: Clock,
+    pub config: Arc<Config>,
+    pub keys: Arc<Keys>,
+    pub passwords: Passwords,
+    pub throttle: Arc<Throttle>,
+    pub tokens: Arc<Tokens>,
+    /// Cancelled when the service stops: long polls and jobs end themselves.
+    pub stop: CancellationToken,
+    pub started: Instant,
+}
+
+impl App {
+    /// Over a database whose schema is up to date.
+    pub async fn open(
+        db: PgPool,
+        config: Config,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        ops::recorder();
+        let mut tx = db.begin().await?;
+        let keys = Keys::load(&mut tx, clock.now()).await.context("no signing keys")?;
+        tx.commit().await?;
+        Ok(Self {
+            db,
+            keys: Arc::new(keys),
+            passwords: Passwords::new(&config.auth)?,
+            throttle: Arc::new(Throttle::new(&config.auth)),
+            tokens: Arc::new(Tokens::new(config.auth.access_token_s)),
+            config: Arc::new(config),
+            clock,
+            stop,
+            started: Instant::now(),
+        })
+    }
+}

@@ -1,0 +1,40 @@
+//! What time it is. The only place that asks the system, so that tests can say.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+use time::OffsetDateTime;
+
+/// The time of day; cheap to clone, clones show the same time.
+#[derive(Debug, Clone, Default)]
+pub struct Clock {
+    /// Microseconds added to the system's time.
+    shift_us: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The system's clock.
+    pub fn system() -> Self {
+        Self::default()
+    }
+
+    /// Now, in the resolution that Postgres keeps.
+    #[expect(clippy::disallowed_methods, reason = "this is the Clock that others take")]
+    pub fn now(&self) -> OffsetDateTime {
+        let now = OffsetDateTime::now_utc()
+            + time::Duration::microseconds(self.shift_us.load(Ordering::Relaxed));
+        now.replace_nanosecond(now.microsecond() * 1_000).unwrap_or(now)
+    }
+
+    /// Unix milliseconds now.
+    pub fn now_ms(&self) -> i64 {
+        i64::try_from(self.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+    }
+
+    /// Moves this clock and all its clones.
+    pub fn advance(&self, by: time::Duration) {
+        let by_us = i64::try_from(by.whole_microseconds()).unwrap_or(i64::MAX);
+        self.shift_us.fetch_add(by_us, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,359 @@
+//! Configuration: defaults, then the file, then the environment, then flags. Unknown keys are refused.
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Toml},
+};
+use serde::Deserialize;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Everything that can be set.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub service: Service,
+    pub http: Http,
+    pub database: Database,
+    pub auth: Auth,
+    pub telemetry: Telemetry,
+    pub log: Log,
+}
+
+/// `[service]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Service {
+    pub environment: Environment,
+    /// Where development keeps everything.
+    pub state_dir: PathBuf,
+}
+
+/// Where it runs; also taken from `APP_ENV`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    Development,
+    Test,
+    Staging,
+    Production,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Http {
+    pub bind: SocketAddr,
+    /// Origins whose pages may call the API (CORS); also taken from `ALLOWED_ORIGINS`.
+    pub allowed_origins: Vec<String>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpAddr>,
+    pub max_connections: usize,
+    pub max_body_bytes: usize,
+    pub header_timeout_s: u64,
+    pub request_timeout_s: u64,
+    /// How long requests that are under way may take to end after SIGTERM.
+    pub drain_s: u64,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// Also taken from `DATABASE_URL`; unset, the service runs a private Postgres.
+    pub url: Option<Secret>,
+    pub max_connections: u32,
+    pub connect_timeout_s: u64,
+    pub idle_timeout_s: u64,
+    pub statement_timeout_s: u64,
+    /// Folder of the private Postgres; unset, below the state folder.
+    pub private_dir: Option<PathBuf>,
+    /// Whether the private Postgres syncs to disk. Only tests switch it off.
+    pub private_fsync: bool,
+}
+
+/// `[auth]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    pub access_token_s: u32,
+    /// Argon2id: memory and passes per password.
+    pub hash_memory_kib: u32,
+    pub hash_passes: u32,
+    /// Passwords hashed at the same time; others wait.
+    pub hash_concurrency: usize,
+    /// Failed logins per account and address within `failure_window_s`.
+    pub max_failures: u32,
+    /// Failed logins per address alone; high, since a gym's members share one.
+    pub max_failures_per_address: u32,
+    pub failure_window_s: u64,
+}
+
+/// `[telemetry]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Telemetry {
+    pub retention_days: u32,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Also taken from `LOG_LEVEL`: a level, or `target=level` directives.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text in development, JSON elsewhere.
+    Auto,
+    Json,
+    Text,
+}
+
+/// A text that never shows in logs.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+/// What flags say; the last word.
+#[derive(Debug, Default)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub bind: Option<SocketAddr>,
+    pub database_url: Option<String>,
+}
+
+/// A configuration that cannot be used; the message names the key.
+#[derive(Debug, thiserror::Error)]
+#[error("configuration: {0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Config {
+    /// Reads the file, the environment and the flags.
+    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
+        let mut figment = Figment::new();
+        if let Some(path) = &flags.config {
+            check_readable(path)?;
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let mut config: Self = figment
+            .merge(short_names())
+            .merge(Env::prefixed("GYMWIRE_").split("__"))
+            .extract()
+            .map_err(|error| ConfigError(describe(error)))?;
+        if let Some(bind) = flags.bind {
+            config.http.bind = bind;
+        }
+        if let Some(url) = flags.database_url {
+            config.database.url = Some(Secret(url));
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let positive = [
+            ("http.max_connections", self.http.max_connections as u64),
+            ("http.max_body_bytes", self.http.max_body_bytes as u64),
+            ("http.header_timeout_s", self.http.header_timeout_s),
+            ("http.request_timeout_s", self.http.request_timeout_s),
+            ("database.max_connections", self.database.max_connections.into()),
+            ("database.connect_timeout_s", self.database.connect_timeout_s),
+            ("database.statement_timeout_s", self.database.statement_timeout_s),
+            ("auth.access_token_s", self.auth.access_token_s.into()),
+            ("auth.hash_passes", self.auth.hash_passes.into()),
+            ("auth.hash_concurrency", self.auth.hash_concurrency as u64),
+            ("auth.max_failures", self.auth.max_failures.into()),
+            ("auth.max_failures_per_address", self.auth.max_failures_per_address.into()),
+            ("auth.failure_window_s", self.auth.failure_window_s),
+            ("telemetry.retention_days", self.telemetry.retention_days.into()),
+        ];
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError(format!("{key}: must be greater than 0")));
+        }
+        if self.auth.hash_memory_kib < MIN_HASH_MEMORY_KIB {
+            return Err(ConfigError(format!(
+                "auth.hash_memory_kib: must be at least {MIN_HASH_MEMORY_KIB}"
+            )));
+        }
+        let is_origin = |origin: &String| {
+            (origin.starts_with("http://") || origin.starts_with("https://"))
+                && origin.bytes().all(|b| b.is_ascii_graphic())
+        };
+        match self.http.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            Some(origin) => {
+                Err(ConfigError(format!("http.allowed_origins: {origin:?} is no http(s) origin")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Where the private Postgres is kept.
+    pub fn private_postgres_dir(&self) -> PathBuf {
+        let below_state = || self.service.state_dir.join("postgres");
+        self.database.private_dir.clone().unwrap_or_else(below_state)
+    }
+}
+
+impl Database {
+    pub fn connect_timeout(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout_s)
+    }
+
+    pub fn idle_timeout(&self) -> Duration {
+        Duration::from_secs(self.idle_timeout_s)
+    }
+}
+
+impl Secret {
+    /// The text itself; not for logs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+fn check_readable(path: &Path) -> Result<(), ConfigError> {
+    std::fs::File::open(path)
+        .map(drop)
+        .map_err(|error| ConfigError(format!("--config {}: {error}", path.display())))
+}
+
+/// The names that other platforms give these keys.
+fn short_names() -> Figment {
+    let mut figment = Figment::new();
+    for (name, key) in [
+        ("DATABASE_URL", "database.url"),
+        ("LOG_LEVEL", "log.level"),
+        ("APP_ENV", "service.environment"),
+    ] {
+        if let Ok(value) = std::env::var(name) {
+            figment = figment.merge((key, value));
+        }
+    }
+    if let Ok(origins) = std::env::var("ALLOWED_ORIGINS") {
+        let origins: Vec<_> = origins.split(',').map(|o| o.trim().to_owned()).collect();
+        figment = figment.merge(("http.allowed_origins", origins));
+    }
+    figment
+}
+
+/// The key first, then what is wrong with it; values stay out, since one may be a secret.
+fn describe(error: figment::Error) -> String {
+    use figment::error::Kind;
+    let Some(error) = error.into_iter().next() else {
+        return "cannot be read".to_owned();
+    };
+    let inside = |field: &str| {
+        let parents = error.path.iter().map(String::as_str);
+        parents.chain([field]).collect::<Vec<_>>().join(".")
+    };
+    let place = error.metadata.as_ref().map_or_else(String::new, |source| {
+        source.source.as_ref().map_or_else(
+            || format!(" (in {})", source.name),
+            |place| format!(" (in {place})"),
+        )
+    });
+    match &error.kind {
+        Kind::UnknownField(field, expected) => {
+            let expected = expected.join(", ");
+            format!("{}: unknown key, known are: {expected}{place}", inside(field))
+        }
+        Kind::InvalidType(actual, expected) => {
+            let actual = match actual {
+                figment::error::Actual::Str(_) => "text".to_owned(),
+                other => other.to_string(),
+            };
+            format!("{}: needs {expected}, not {actual}{place}", error.path.join("."))
+        }
+        kind => format!("{}: {kind}{place}", error.path.join(".")),
+    }
+}
+
+/// Below this argon2id is no obstacle; tests are allowed to go down to it.
+const MIN_HASH_MEMORY_KIB: u32 = 8;
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { environment: Environment::Development, state_dir: PathBuf::from(".gymwire") }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_origins: vec!["http://localhost:3000".to_owned()],
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_body_bytes: 1024 * 1024,
+            header_timeout_s: 10,
+            request_timeout_s: 60,
+            drain_s: 10,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            max_connections: 20,
+            connect_timeout_s: 2,
+            idle_timeout_s: 30,
+            statement_timeout_s: 30,
+            private_dir: None,
+            private_fsync: true,
+        }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            access_token_s: 15 * 60,
+            hash_memory_kib: 19_456,
+            hash_passes: 2,
+            hash_concurrency: 2,
+            max_failures: 5,
+            max_failures_per_address: 300,
+            failure_window_s: 15 * 60,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { retention_days: 400 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}

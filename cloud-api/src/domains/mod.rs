@@ -1,0 +1,4 @@
+//! One folder per domain. A domain's writes go through what its `mod.rs` offers; SQL may read all tables.
+
+pub mod accounts;
+pub mod edges;

@@ -1,0 +1,331 @@
+//! Everything that can go wrong in a request, and how it is told: RFC 9457 `application/problem+json`.
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// What a handler answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a request is not answered as it was meant.
+#[derive(Debug)]
+pub enum Error {
+    /// There is no such thing, or the caller may not know of it.
+    NotFound,
+    /// The caller is known but may not.
+    Forbidden,
+    /// Nobody in particular calls, or with a token that is not (or no longer) good.
+    Unauthorized(&'static str),
+    /// The request contradicts what is there.
+    Conflict(&'static str),
+    /// A well-formed body breaks rules.
+    Invalid(garde::Report),
+    /// Something about one field, said by hand.
+    Field { field: &'static str, code: &'static str, message: String },
+    /// The body cannot be read.
+    Body(JsonRejection),
+    /// The query cannot be read.
+    Query(QueryRejection),
+    /// The path cannot be read: then there is nothing there.
+    Path(PathRejection),
+    /// Anything else that a client can act on.
+    Refused(Box<Refusal>),
+    /// Our fault. Logged where it is answered, hidden from the client.
+    Internal(anyhow::Error),
+}
+
+/// An answer with its own status, code, members and headers.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    detail: Option<String>,
+    members: Map<String, Value>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// How an error looks to a client.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Problem {
+    /// Reference that identifies the kind of problem: `/problems/` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "/problems/not_found")]
+    pub kind: String,
+    /// The kind of problem in words.
+    #[schema(example = "Not Found")]
+    pub title: String,
+    /// HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// What went wrong this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Path of the request.
+    #[schema(example = "/api/v1/machines")]
+    pub instance: String,
+    /// Stable, for programs.
+    #[schema(example = "not_found")]
+    pub code: &'static str,
+    /// To be named when reporting the problem.
+    pub request_id: String,
+    /// When it happened, RFC 3339.
+    #[schema(format = DateTime)]
+    pub timestamp: String,
+    /// Which fields are wrong (422).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<FieldError>,
+    /// Further members of some codes.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    pub members: Map<String, Value>,
+}
+
+/// What is wrong with one field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field.
+    #[schema(example = "email")]
+    pub field: String,
+    /// Stable, for programs.
+    #[schema(example = "invalid")]
+    pub code: String,
+    /// In words.
+    pub message: String,
+}
+
+impl Refusal {
+    pub fn new(status: StatusCode, code: &'static str) -> Self {
+        Self { status, code, detail: None, members: Map::new(), headers: Vec::new() }
+    }
+
+    /// Says in words what went wrong this time.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Adds a member to the problem document.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl Problem {
+    /// A problem that says no more than its status does. What belongs to the request is filled in by the
+    /// outermost layer.
+    pub(super) fn new(status: StatusCode, code: &'static str) -> Self {
+        Self {
+            kind: format!("/problems/{code}"),
+            title: status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: status.as_u16(),
+            detail: None,
+            instance: String::new(),
+            code,
+            request_id: String::new(),
+            timestamp: String::new(),
+            errors: Vec::new(),
+            members: Map::new(),
+        }
+    }
+
+    /// The problem of an answer that came from a library, with nothing but a status.
+    pub(super) fn of_status(status: StatusCode) -> Self {
+        let code = match status {
+            StatusCode::UNAUTHORIZED => "unauthorized",
+            StatusCode::FORBIDDEN => "forbidden",
+            StatusCode::NOT_FOUND => "not_found",
+            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+            StatusCode::REQUEST_TIMEOUT => "request_timeout",
+            StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
+            status if status.is_server_error() => "internal",
+            _ => "bad_request",
+        };
+        Self::new(status, code)
+    }
+
+    fn detailed(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+impl Error {
+    fn problem(&self) -> Problem {
+        match self {
+            Self::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found"),
+            Self::Forbidden => Problem::new(StatusCode::FORBIDDEN, "forbidden"),
+            Self::Unauthorized(code) => Problem::new(StatusCode::UNAUTHORIZED, code),
+            Self::Conflict(code) => Problem::new(StatusCode::CONFLICT, code),
+            Self::Invalid(report) => invalid(report.iter().map(|(path, error)| FieldError {
+                field: path.to_string(),
+                code: "invalid".to_owned(),
+                message: error.message().to_owned(),
+            })),
+            Self::Field { field, code, message } => invalid(std::iter::once(FieldError {
+                field: (*field).to_owned(),
+                code: (*code).to_owned(),
+                message: message.clone(),
+            })),
+            Self::Body(rejection) => unreadable(rejection.status(), rejection.body_text()),
+            Self::Query(rejection) => unreadable(rejection.status(), rejection.body_text()),
+            Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
+            Self::Refused(refusal) => Problem {
+                detail: refusal.detail.clone(),
+                members: refusal.members.clone(),
+                ..Problem::new(refusal.status, refusal.code)
+            },
+            Self::Internal(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+fn invalid(errors: impl Iterator<Item = FieldError>) -> Problem {
+    let errors = errors.collect();
+    Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed") }
+        .detailed("some fields are not valid")
+}
+
+/// The library's text names the field that does not fit and shows nothing of ours.
+fn unreadable(status: StatusCode, text: String) -> Problem {
+    match status {
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            Problem::new(status, "validation_failed").detailed(text)
+        }
+        status => Problem::of_status(status).detailed(text),
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        if let Self::Internal(error) = &self {
+            tracing::error!(error = format!("{error:#}"), "a request failed");
+        }
+        let problem = self.problem();
+        let status = StatusCode::from_u16(problem.status).unwrap_or_default();
+        let mut response = status.into_response();
+        response.extensions_mut().insert(problem);
+        if let Self::Unauthorized(_) = self {
+            let challenge = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(axum::http::header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Self::Refused(refusal) = self {
+            response.headers_mut().extend(refusal.headers);
+        }
+        response
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::RowNotFound => Self::NotFound,
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed => {
+                tracing::warn!(%error, "the database is not available");
+                unavailable()
+            }
+            sqlx::Error::Database(inner) if is_going_away(inner.as_ref()) => {
+                tracing::warn!(error = %inner, "the database is not available");
+                unavailable()
+            }
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+/// SQLSTATE classes 08 (connection), 53 (resources) and 57 (operator: shutdown, cancelled by a limit).
+fn is_going_away(error: &dyn sqlx::error::DatabaseError) -> bool {
+    error.code().is_some_and(|code| ["08", "53", "57"].iter().any(|class| code.starts_with(class)))
+}
+
+fn unavailable() -> Error {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+        .header(axum::http::header::RETRY_AFTER, HeaderValue::from_static("1"))
+        .into()
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<sqlx::Error>() {
+            Ok(error) => error.into(),
+            Err(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<garde::Report> for Error {
+    fn from(report: garde::Report) -> Self {
+        Self::Invalid(report)
+    }
+}
+
+impl From<JsonRejection> for Error {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::Body(rejection)
+    }
+}
+
+impl From<QueryRejection> for Error {
+    fn from(rejection: QueryRejection) -> Self {
+        Self::Query(rejection)
+    }
+}
+
+impl From<PathRejection> for Error {
+    fn from(rejection: PathRejection) -> Self {
+        Self::Path(rejection)
+    }
+}
+
+/// Turns the violation of a named constraint into an answer for the client.
+pub trait OnConstraint<T> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
+}
+
+impl<T, E: Into<Error> + ConstraintName> OnConstraint<T> for std::result::Result<T, E> {
+    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
+        self.map_err(|found| if found.constraint() == Some(name) { error() } else { found.into() })
+    }
+}
+
+/// Errors that may carry the name of the constraint that was violated.
+pub trait ConstraintName {
+    fn constraint(&self) -> Option<&str>;
+}
+
+impl ConstraintName for sqlx::Error {
+    fn constraint(&self) -> Option<&str> {
+        self.as_database_error()?.constraint()
+    }
+}
+
+impl ConstraintName for Error {
+    fn constraint(&self) -> Option<&str> {
+        let Self::Internal(error) = self else { return None };
+        error.downcast_ref::<sqlx::Error>()?.constraint()
+    }
+}

@@ -1,0 +1,136 @@
+//! What every request passes: limits, panics, compression, CORS, security headers. And path aliases.
+
+use super::error::Error;
+use super::observe::observe;
+use crate::app::App;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use std::any::Any;
+use std::time::Duration;
+use tower::Layer;
+use tower::util::MapRequestLayer;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::CorsLayer;
+use tower_http::timeout::TimeoutLayer;
+
+/// Puts the layers around the routes; the last added is the first to see a request.
+pub fn around(routes: Router, app: &App) -> Router {
+    let http = &app.config.http;
+    let timeout = Duration::from_secs(http.request_timeout_s);
+    let layered = routes
+        .layer(DefaultBodyLimit::max(http.max_body_bytes))
+        .layer(CatchPanicLayer::custom(answer_panic))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
+        .layer(CompressionLayer::new().gzip(true).compress_when(is_worth_compressing()))
+        .layer(from_fn_with_state(app.clone(), observe))
+        .layer(cors(&http.allowed_origins))
+        .layer(map_response(secure));
+    // Routing has happened before a router's own layers run, so aliases are rewritten around it.
+    Router::new().fallback_service(MapRequestLayer::new(resolve_alias).layer(layered))
+}
+
+/// `/api/…` and `/v1/…` are the current version, `/api/v1/…`.
+fn resolve_alias(mut request: Request) -> Request {
+    let path = request.uri().path();
+    let rest = match path.strip_prefix("/api/") {
+        Some(rest) if rest.starts_with("v1/") || rest == "v1" => return request,
+        Some(rest) => rest,
+        None => match path.strip_prefix("/v1/") {
+            Some(rest) => rest,
+            None => return request,
+        },
+    };
+    let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    if let Ok(uri) = format!("/api/v1/{rest}{query}").parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// What is already packed (batches, changes) is left alone.
+fn is_worth_compressing() -> impl Predicate {
+    SizeAbove::new(512)
+        .and(NotForContentType::const_new("application/vnd.gymwire"))
+        .and(NotForContentType::IMAGES)
+        .and(NotForContentType::SSE)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("unknown");
+    Error::Internal(anyhow::anyhow!("panic: {text}")).into_response()
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|o| o.parse().ok()).collect();
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_credentials(true)
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::PATCH,
+            Method::OPTIONS,
+        ])
+        .allow_headers([
+            header::CONTENT_TYPE,
+            header::AUTHORIZATION,
+            HeaderName::from_static("x-requested-with"),
+            HeaderName::from_static("idempotency-key"),
+        ])
+        .expose_headers([HeaderName::from_static("x-request-id"), header::ETAG])
+        .max_age(Duration::from_secs(600))
+}
+
+async fn secure(mut response: Response) -> Response {
+    for (name, value) in SECURITY_HEADERS {
+        let name = HeaderName::from_static(name);
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+const SECURITY_HEADERS: [(&str, &str); 6] = [
+    (
+        "content-security-policy",
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
+         img-src 'self' data: https:; frame-ancestors 'none'",
+    ),
+    ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
+    ("x-frame-options", "DENY"),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("x-api-version", "1"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn resolved(uri: &str) -> String {
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        resolve_alias(request).uri().to_string()
+    }
+
+    #[test]
+    fn aliases_name_the_current_version() {
+        assert_eq!(resolved("/api/machines?limit=2"), "/api/v1/machines?limit=2");
+        assert_eq!(resolved("/v1/machines"), "/api/v1/machines");
+    }
+
+    #[test]
+    fn other_paths_are_left_alone() {
+        assert_eq!(resolved("/api/v1/machines"), "/api/v1/machines");
+        assert_eq!(resolved("/edge/v1/batches"), "/edge/v1/batches");
+        assert_eq!(resolved("/health"), "/health");
+    }
+}

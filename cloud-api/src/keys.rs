@@ -1,0 +1,143 @@
+//! The cloud's signing keys: made at the first start, kept in the database, shared by all instances.
+
+use anyhow::Context;
+use ed25519_dalek::pkcs8::EncodePrivateKey;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use jsonwebtoken::{DecodingKey, EncodingKey};
+use sqlx::PgConnection;
+use std::fmt;
+use time::OffsetDateTime;
+
+/// What a key signs. Keys are not shared between purposes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Access tokens of users.
+    UserToken,
+    /// Access tokens of edges.
+    EdgeToken,
+    /// What branches verify without asking us: changes, QR codes.
+    Branch,
+}
+
+/// All keys.
+#[derive(Debug)]
+pub struct Keys {
+    pub user_token: Ring,
+    pub edge_token: Ring,
+    pub branch: Ring,
+}
+
+/// The keys of one purpose.
+pub struct Ring {
+    key_id: u16,
+    signing: SigningKey,
+    encoding: EncodingKey,
+    believed: Vec<(u16, VerifyingKey, DecodingKey)>,
+}
+
+impl Keys {
+    /// Reads the keys, making those that are missing. `db` is a transaction: until it ends, other instances
+    /// that start wait here.
+    pub async fn load(db: &mut PgConnection, now: OffsetDateTime) -> anyhow::Result<Self> {
+        sqlx::query!("SELECT pg_advisory_xact_lock($1)", START_LOCK).execute(&mut *db).await?;
+        Ok(Self {
+            user_token: Ring::load(db, Purpose::UserToken, now).await?,
+            edge_token: Ring::load(db, Purpose::EdgeToken, now).await?,
+            branch: Ring::load(db, Purpose::Branch, now).await?,
+        })
+    }
+}
+
+impl Ring {
+    async fn load(
+        db: &mut PgConnection,
+        purpose: Purpose,
+        now: OffsetDateTime,
+    ) -> anyhow::Result<Self> {
+        make_if_missing(&mut *db, purpose, now).await?;
+        let rows = sqlx::query!(
+            "SELECT key_id, seed, retired_at FROM signing_keys WHERE purpose = $1
+             ORDER BY retired_at IS NULL DESC, key_id DESC",
+            purpose.name(),
+        )
+        .fetch_all(db)
+        .await?;
+        let mut keys = Vec::with_capacity(rows.len());
+        for row in rows {
+            let seed = <[u8; 32]>::try_from(row.seed).ok().context("a signing key is damaged")?;
+            keys.push((u16::try_from(row.key_id)?, SigningKey::from_bytes(&seed)));
+        }
+        let (key_id, signing) = keys.first().cloned().context("there is no signing key")?;
+        let encoding = EncodingKey::from_ed_der(signing.to_pkcs8_der()?.as_bytes());
+        let believed = keys.iter().map(|(key_id, key)| {
+            let public = key.verifying_key();
+            (*key_id, public, DecodingKey::from_ed_der(public.as_bytes()))
+        });
+        Ok(Self { key_id, encoding, believed: believed.collect(), signing })
+    }
+
+    /// Number of the key that signs.
+    pub fn key_id(&self) -> u16 {
+        self.key_id
+    }
+
+    /// The key that signs.
+    pub fn signing(&self) -> &SigningKey {
+        &self.signing
+    }
+
+    /// The key that signs, for tokens.
+    pub fn encoding(&self) -> &EncodingKey {
+        &self.encoding
+    }
+
+    /// The key that a token's header names.
+    pub fn decoding(&self, kid: &str) -> Option<&DecodingKey> {
+        let key_id: u16 = kid.parse().ok()?;
+        self.believed.iter().find(|(known, ..)| *known == key_id).map(|(.., key)| key)
+    }
+
+    /// Numbers and public halves of all keys that count.
+    pub fn public(&self) -> impl Iterator<Item = (u16, VerifyingKey)> + '_ {
+        self.believed.iter().map(|(key_id, public, _)| (*key_id, *public))
+    }
+}
+
+impl fmt::Debug for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ring").field("key_id", &self.key_id).finish_non_exhaustive()
+    }
+}
+
+impl Purpose {
+    fn name(self) -> &'static str {
+        match self {
+            Self::UserToken => "user_token",
+            Self::EdgeToken => "edge_token",
+            Self::Branch => "branch",
+        }
+    }
+}
+
+/// Any number, the same in all instances.
+const START_LOCK: i64 = 0x6779_6d77_6972_6501;
+
+async fn make_if_missing(
+    db: &mut PgConnection,
+    purpose: Purpose,
+    now: OffsetDateTime,
+) -> anyhow::Result<()> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("no random numbers")?;
+    sqlx::query!(
+        "INSERT INTO signing_keys (key_id, purpose, seed, created_at)
+         SELECT COALESCE(max(key_id), 0) + 1, $1, $2, $3 FROM signing_keys
+         HAVING count(*) FILTER (WHERE purpose = $1 AND retired_at IS NULL) = 0",
+        purpose.name(),
+        &seed,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! The API document: what the routes do not say themselves, and the pages that show it.
+
+use crate::http::Problem;
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Title, security schemes and tags; routes are added to it.
+pub fn preamble() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(
+        info(
+            title = "Gymwire",
+            description = "Accounts, branches and machines of gyms, for apps; and the gateway for edge agents \
+                           (`/edge/v1`). `/api/*` and `/v1/*` are the same routes as `/api/v1/*`. Every error is \
+                           an RFC 9457 problem.",
+        ),
+        components(schemas(Problem)),
+        tags(
+            (name = "accounts", description = "Logging in"),
+            (name = "machines", description = "Machines, whether they are free, and what they measured"),
+            (name = "edges", description = "For edge agents"),
+            (name = "operations", description = "For operators: health and metrics"),
+        ),
+    )]
+    struct Preamble;
+    let mut document = <Preamble as utoipa::OpenApi>::openapi();
+    let components = document.components.get_or_insert_default();
+    for (name, description) in SCHEMES {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(description));
+        components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
+    }
+    document
+}
+
+const SCHEMES: [(&str, &str); 2] = [
+    ("bearer", "Access token of a user, from `POST /api/v1/auth/login`. Scopes are permissions."),
+    ("edge", "Access token of an edge agent, from `POST /edge/v1/token`."),
+];
+
+/// Adds what is the same everywhere: the problem as default answer, and `bearer` where nothing else is said.
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let answer = ResponseBuilder::new()
+            .description("Any other error")
+            .content("application/problem+json", problem);
+        operation.responses.responses.insert("default".to_owned(), RefOr::T(answer.build()));
+        if operation.security.is_none() {
+            let bearer = SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
+            operation.security = Some(vec![bearer]);
+        }
+    }
+    document
+}
+
+/// Every operation of a path.
+pub fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut path.get,
+        &mut path.put,
+        &mut path.post,
+        &mut path.delete,
+        &mut path.patch,
+        &mut path.options,
+        &mut path.head,
+        &mut path.trace,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+/// `/api/v1/openapi.json`, and `/docs` to read it. Both work without the internet.
+pub fn pages(document: OpenApi) -> Router {
+    let text: Arc<str> = document.to_json().unwrap_or_default().into();
+    let etag: Arc<str> = format!("W/\"{}\"", hex::encode(&Sha256::digest(&*text)[..8])).into();
+    let serve = move |headers: HeaderMap| async move { serve_document(&headers, &text, &etag) };
+    let page = SwaggerUi::new("/docs").config(Config::new([DOCUMENT_PATH]).validator_url("none"));
+    Router::new()
+        .route(DOCUMENT_PATH, get(serve))
+        .merge(page)
+        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+}
+
+const DOCUMENT_PATH: &str = "/api/v1/openapi.json";
+
+fn serve_document(headers: &HeaderMap, text: &str, etag: &str) -> Response {
+    let fields = [(header::ETAG, etag.to_owned()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    if known.is_some_and(|known| known.split(',').any(|one| one.trim() == etag)) {
+        return (StatusCode::NOT_MODIFIED, fields).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (fields, kind, text.to_owned()).into_response()
+}

@@ -1,0 +1,79 @@
+//! The database: pool, migrations, and the private server that is run when no other is configured.
+
+pub mod private;
+
+use crate::config::Database;
+use anyhow::Context;
+use private::Private;
+use sqlx::PgPool;
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::path::PathBuf;
+
+/// Every migration, in order; sqlx takes an advisory lock while it applies them.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// A pool, and the private server under it if this process uses one.
+#[derive(Debug)]
+pub struct Postgres {
+    pub pool: PgPool,
+    private: Option<Private>,
+}
+
+impl Postgres {
+    /// Connects to the configured database, or starts (or adopts) the private server in `private_dir`.
+    pub async fn open(config: &Database, private_dir: PathBuf) -> anyhow::Result<Self> {
+        let private = match &config.url {
+            Some(_) => None,
+            None => Some(start_private(config, private_dir).await?),
+        };
+        let options = match (&config.url, &private) {
+            (Some(url), _) => url.expose().parse().context("database.url is no Postgres URL")?,
+            (None, Some(private)) => private.connect_options(),
+            (None, None) => unreachable!("without a URL there is a private server"),
+        };
+        let pool = connect(config, options).await.context("no connection to the database")?;
+        Ok(Self { pool, private })
+    }
+
+    /// Closes the pool, then stops the private server if this process started it.
+    pub async fn close(self) -> anyhow::Result<()> {
+        self.pool.close().await;
+        match self.private {
+            Some(private) => private.stop().await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// A pool with the limits of the configuration.
+pub async fn connect(config: &Database, options: PgConnectOptions) -> sqlx::Result<PgPool> {
+    let timeout = format!("{}s", config.statement_timeout_s);
+    let options = options.application_name("cloud-api").options([
+        ("statement_timeout", timeout.as_str()),
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("timezone", "UTC"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(config.max_connections)
+        .acquire_timeout(config.connect_timeout())
+        .idle_timeout(config.idle_timeout())
+        .connect_with(options)
+        .await
+}
+
+/// Brings the schema up to date.
+pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await?;
+    // A migration may rewrite a large table.
+    sqlx::query("SET statement_timeout = 0").execute(&mut *db).await?;
+    MIGRATIONS.run(&mut *db).await.context("the database's schema cannot be brought up to date")?;
+    // The changed setting must not go back into the pool.
+    db.close().await?;
+    Ok(())
+}
+
+async fn start_private(config: &Database, folder: PathBuf) -> anyhow::Result<Private> {
+    let folder = private::data_folder(&folder)?;
+    Private::start(private::Options::new(folder).fsync(config.private_fsync)).await
+}

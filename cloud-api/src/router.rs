@@ -1,0 +1,32 @@
+//! Every route: one line per domain.
+
+use crate::app::App;
+use crate::domains::accounts;
+use crate::http::{layers, ops};
+use crate::openapi;
+use axum::Router;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+/// The whole service.
+pub fn router(app: &App) -> Router {
+    let (routes, document) = documented().split_for_parts();
+    let routes = routes.with_state(app.clone());
+    layers::around(routes.merge(openapi::pages(openapi::complete(document))), app)
+}
+
+/// What the routes say of themselves, without serving them.
+pub fn document() -> OpenApi {
+    openapi::complete(documented().split_for_parts().1)
+}
+
+fn documented() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .merge(ops::router())
+        .nest("/api/v1", api())
+}
+
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(accounts::router())
+}
