@@ -1,0 +1,46 @@
+//! Waiting for a condition with a deadline, instead of sleeping and hoping.
+
+use anyhow::{Result, bail};
+use std::future::Future;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// How often a condition is looked at.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Waits until `probe` gives a value, or says what did not happen within `limit`.
+pub async fn until<T, F, Fut>(what: &str, limit: Duration, mut probe: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>>>,
+{
+    let deadline = Instant::now() + limit;
+    let mut last = None;
+    loop {
+        match probe().await {
+            Ok(Some(value)) => return Ok(value),
+            Ok(None) => last = None,
+            Err(error) => last = Some(error),
+        }
+        if Instant::now() >= deadline {
+            match last {
+                Some(error) => return Err(error.context(format!("not within {limit:?}: {what}"))),
+                None => bail!("not within {limit:?}: {what}"),
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Waits until `probe` says yes.
+pub async fn until_true<F, Fut>(what: &str, limit: Duration, mut probe: F) -> Result<()>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<bool>>,
+{
+    until(what, limit, || {
+        let asked = probe();
+        async { Ok(asked.await?.then_some(())) }
+    })
+    .await
+}
