@@ -8,7 +8,7 @@ folder=debug
 if [ "${1:-}" = soak ]; then
   everything+=(--release)
   folder=release
-  export GYMWIRE_KILLS="${GYMWIRE_KILLS:-1000}" PROPTEST_CASES="${PROPTEST_CASES:-20000}"
+  export TEST_KILLS="${TEST_KILLS:-1000}" PROPTEST_CASES="${PROPTEST_CASES:-20000}"
 fi
 
 # One invocation builds programs and tests alike, so that nothing is compiled twice for different features.

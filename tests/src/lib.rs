@@ -1,7 +1,14 @@
 //! The kit of the whole-system tests, of the demo and of the benchmarks: real processes, real clients, faults.
 
 pub mod chaos;
+pub mod cloud;
+pub mod edge;
+pub mod gym;
+pub mod http;
+pub mod ledger;
+pub mod metrics;
 pub mod mqtt;
+pub mod ports;
 pub mod process;
 pub mod seed;
 pub mod wait;

@@ -1,18 +1,18 @@
-//! Random numbers that can be had again: a test prints its seed, and `GYMWIRE_SEED` sets it.
+//! Random numbers that can be had again: a test prints its seed, and `TEST_SEED` sets it.
 
 /// A small generator (`SplitMix64`): good enough to choose moments and make noise, and the same everywhere.
 #[derive(Debug, Clone)]
 pub struct Seed(u64);
 
 impl Seed {
-    /// From `GYMWIRE_SEED`, else a random one; says which, so that a failure can be repeated.
+    /// From `TEST_SEED`, else a random one; says which, so that a failure can be repeated.
     #[expect(clippy::print_stderr, reason = "a failed test has to name its seed")]
     pub fn announced(test: &str) -> Self {
-        let seed = std::env::var("GYMWIRE_SEED")
+        let seed = std::env::var("TEST_SEED")
             .ok()
             .and_then(|text| text.parse().ok())
             .unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
-        eprintln!("{test}: seed {seed} (GYMWIRE_SEED={seed} repeats it)");
+        eprintln!("{test}: seed {seed} (TEST_SEED={seed} repeats it)");
         Self(seed)
     }
 

@@ -15,17 +15,15 @@ where
     Fut: Future<Output = Result<Option<T>>>,
 {
     let deadline = Instant::now() + limit;
-    let mut last = None;
     loop {
-        match probe().await {
-            Ok(Some(value)) => return Ok(value),
-            Ok(None) => last = None,
-            Err(error) => last = Some(error),
+        let probed = probe().await;
+        if let Ok(Some(value)) = probed {
+            return Ok(value);
         }
         if Instant::now() >= deadline {
-            match last {
-                Some(error) => return Err(error.context(format!("not within {limit:?}: {what}"))),
-                None => bail!("not within {limit:?}: {what}"),
+            match probed {
+                Err(error) => return Err(error.context(format!("not within {limit:?}: {what}"))),
+                Ok(_) => bail!("not within {limit:?}: {what}"),
             }
         }
         sleep(PAUSE).await;

@@ -1,0 +1,180 @@
+//! An edge agent as a real process with a folder of its own, on ports that it keeps over restarts.
+
+use crate::mqtt::{Connection, Login};
+use crate::process::{self, Process};
+use crate::{metrics, ports, wait};
+use anyhow::{Context as _, Result};
+use edge_agent::ops::clock::Clock;
+use edge_agent::registry::Registry;
+use protocol::sync::entry::DeviceKind;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// How long an agent may take until its door is open.
+const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// An agent, running or not.
+#[derive(Debug)]
+pub struct Edge {
+    folder: PathBuf,
+    ports: Ports,
+    env: Vec<(&'static str, String)>,
+    process: Option<Process>,
+    // Removed with this value, unless the folder was given.
+    _own_folder: Option<tempfile::TempDir>,
+}
+
+/// Where it listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// MQTT.
+    pub mqtt: SocketAddr,
+    /// MQTT over TLS.
+    pub mqtts: SocketAddr,
+    /// Health and metrics.
+    pub ops: SocketAddr,
+}
+
+impl Edge {
+    /// An agent with an empty folder that is removed with this value.
+    pub fn new() -> Result<Self> {
+        let own = tempfile::tempdir()?;
+        let mut edge = Self::in_folder(own.path())?;
+        edge._own_folder = Some(own);
+        Ok(edge)
+    }
+
+    /// An agent on a folder that is there, or will be made, and stays.
+    pub fn in_folder(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder)?;
+        let ports = Ports { mqtt: ports::free()?, mqtts: ports::free()?, ops: ports::free()? };
+        let folder = folder.to_owned();
+        let edge = Self { folder, ports, env: Vec::new(), process: None, _own_folder: None };
+        edge.configure("")?;
+        Ok(edge)
+    }
+
+    /// Writes its configuration, with more lines of TOML at the end.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let Ports { mqtt, mqtts, ops } = self.ports;
+        let state = self.state();
+        let text = format!(
+            "agent.state_dir = {state:?}\nmqtt.listen = \"{mqtt}\"\nmqtt.tls_listen = \"{mqtts}\"\n\
+             ops.listen = \"{ops}\"\n{more}"
+        );
+        Ok(fs::write(self.config(), text)?)
+    }
+
+    /// Sets an environment variable for later starts, e.g. `GYMWIRE_JOURNAL__GROUP_MS`.
+    pub fn env(&mut self, name: &'static str, value: impl ToString) {
+        self.env.retain(|(known, _)| *known != name);
+        self.env.push((name, value.to_string()));
+    }
+
+    /// Its state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// The process, while it runs.
+    pub fn process(&mut self) -> Result<&mut Process> {
+        self.process.as_mut().context("the agent does not run")
+    }
+
+    /// Enrols it (`edge-agent enroll`), while it does not run.
+    pub async fn enroll(&self, cloud: &str, code: &str) -> Result<String> {
+        let config = self.config();
+        let config = config.to_str().context("the path is UTF-8")?;
+        let arguments = ["enroll", "--config", config, "--cloud", cloud, "--code", code];
+        process::output("edge-agent", arguments, &self.env).await
+    }
+
+    /// Adds devices as staff do at the branch, while it does not run; their logins.
+    pub async fn add_devices(&self, kind: DeviceKind, codes: &[String]) -> Result<Vec<Login>> {
+        fs::create_dir_all(self.state())?;
+        let registry = Registry::open(&self.state(), &Clock::system()).await?.registry;
+        let mut logins = Vec::new();
+        for code in codes {
+            let secret = registry.add(kind, code.parse()?).await?.secret;
+            logins.push(Login { user: code.clone(), password: Some(secret) });
+        }
+        Ok(logins)
+    }
+
+    /// Starts it and waits until its door is open.
+    pub async fn start(&mut self) -> Result<()> {
+        let mut process = self.spawn()?;
+        let door = self.ports.mqtt;
+        wait::until_true("the agent's door opened", START_LIMIT, || {
+            let alive = process.ensure_alive();
+            async move {
+                alive?;
+                Ok(TcpStream::connect(door).await.is_ok())
+            }
+        })
+        .await
+        .with_context(|| format!("log of the agent: {}", process.tail()))?;
+        self.process = Some(process);
+        Ok(())
+    }
+
+    /// Starts the process and waits for nothing.
+    pub fn spawn(&self) -> Result<Process> {
+        let config = self.config();
+        let config = config.to_str().context("the path is UTF-8")?;
+        Process::start("edge-agent", ["run", "--config", config], &self.env, &self.log())
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.process()?.kill().await?;
+        self.process = None;
+        Ok(())
+    }
+
+    /// SIGTERM, and a clean end.
+    pub async fn stop(&mut self) -> Result<()> {
+        self.process()?.stop().await?;
+        self.process = None;
+        Ok(())
+    }
+
+    /// Connects a device.
+    pub async fn connect(&self, login: &Login) -> Result<Connection> {
+        Connection::open(self.ports.mqtt, login).await
+    }
+
+    /// A value of its metrics, summed over labels.
+    pub async fn metric(&self, name: &str) -> Result<f64> {
+        metrics::read(self.ports.ops, name).await
+    }
+
+    /// Waits until nothing is left to send to the cloud.
+    pub async fn drained(&self, limit: Duration) -> Result<()> {
+        wait::until_true("the journal is drained", limit, || async {
+            Ok(self.metric(metrics::BACKLOG).await? == 0.0)
+        })
+        .await
+    }
+
+    /// What it has logged.
+    pub fn log_text(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("edge-agent.toml")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("edge-agent.log")
+    }
+}
