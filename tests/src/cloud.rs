@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// How long it may take until it answers; the first start makes its own Postgres, if it is to have one.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// A cloud, running or not, on a port that it keeps over restarts.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl Cloud {
     pub fn at(address: SocketAddr, folder: &Path) -> Self {
         let log = folder.join("cloud-api.log");
         let mut cloud = Self { address, env: Vec::new(), log, process: None };
-        cloud.env("GYMWIRE_HTTP__BIND", address);
+        cloud.env("GYMWIRE_HTTP__BIND", &address);
         cloud
     }
 
     /// Sets an environment variable for later starts and commands.
-    pub fn env(&mut self, name: &'static str, value: impl ToString) {
+    pub fn env(&mut self, name: &'static str, value: &(impl ToString + ?Sized)) {
         self.env.retain(|(known, _)| *known != name);
         self.env.push((name, value.to_string()));
     }

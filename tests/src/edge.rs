@@ -24,7 +24,7 @@ pub struct Edge {
     env: Vec<(&'static str, String)>,
     process: Option<Process>,
     // Removed with this value, unless the folder was given.
-    _own_folder: Option<tempfile::TempDir>,
+    own_folder: Option<tempfile::TempDir>,
 }
 
 /// Where it listens.
@@ -43,7 +43,7 @@ impl Edge {
     pub fn new() -> Result<Self> {
         let own = tempfile::tempdir()?;
         let mut edge = Self::in_folder(own.path())?;
-        edge._own_folder = Some(own);
+        edge.own_folder = Some(own);
         Ok(edge)
     }
 
@@ -52,7 +52,7 @@ impl Edge {
         fs::create_dir_all(folder)?;
         let ports = Ports { mqtt: ports::free()?, mqtts: ports::free()?, ops: ports::free()? };
         let folder = folder.to_owned();
-        let edge = Self { folder, ports, env: Vec::new(), process: None, _own_folder: None };
+        let edge = Self { folder, ports, env: Vec::new(), process: None, own_folder: None };
         edge.configure("")?;
         Ok(edge)
     }
@@ -61,15 +61,16 @@ impl Edge {
     pub fn configure(&self, more: &str) -> Result<()> {
         let Ports { mqtt, mqtts, ops } = self.ports;
         let state = self.state();
+        let state = state.display();
         let text = format!(
-            "agent.state_dir = {state:?}\nmqtt.listen = \"{mqtt}\"\nmqtt.tls_listen = \"{mqtts}\"\n\
+            "agent.state_dir = \"{state}\"\nmqtt.listen = \"{mqtt}\"\nmqtt.tls_listen = \"{mqtts}\"\n\
              ops.listen = \"{ops}\"\n{more}"
         );
         Ok(fs::write(self.config(), text)?)
     }
 
     /// Sets an environment variable for later starts, e.g. `GYMWIRE_JOURNAL__GROUP_MS`.
-    pub fn env(&mut self, name: &'static str, value: impl ToString) {
+    pub fn env(&mut self, name: &'static str, value: &(impl ToString + ?Sized)) {
         self.env.retain(|(known, _)| *known != name);
         self.env.push((name, value.to_string()));
     }

@@ -9,7 +9,13 @@ pub const BACKLOG: &str = "gymwire_journal_backlog_entries";
 
 /// A metric's value, summed over its labels.
 pub async fn read(address: SocketAddr, name: &str) -> Result<f64> {
-    let text = http::client().get(format!("http://{address}/metrics")).send().await?.error_for_status()?.text().await?;
+    let text = http::client()
+        .get(format!("http://{address}/metrics"))
+        .send()
+        .await?
+        .error_for_status()?
+        .text()
+        .await?;
     sum(&text, name).with_context(|| format!("there is no metric {name}"))
 }
 

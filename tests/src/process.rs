@@ -23,7 +23,12 @@ pub struct Process {
 
 impl Process {
     /// Starts a program of the workspace with its output in `log` (appended).
-    pub fn start<A, S>(program: &str, arguments: A, env: &[(&str, String)], log: &Path) -> Result<Self>
+    pub fn start<A, S>(
+        program: &str,
+        arguments: A,
+        env: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Self>
     where
         A: IntoIterator<Item = S>,
         S: AsRef<OsStr>,

@@ -49,6 +49,11 @@ impl Seed {
         low + self.next() % (high - low)
     }
 
+    /// A small whole number of `low..high`.
+    pub fn between_u32(&mut self, low: u32, high: u32) -> u32 {
+        u32::try_from(self.between(low.into(), high.into())).expect("below a u32")
+    }
+
     /// A number of `0.0..1.0`.
     pub fn unit(&mut self) -> f64 {
         f64::from(self.next_u32()) / (f64::from(u32::MAX) + 1.0)

@@ -18,12 +18,12 @@ pub struct Exercise {
     kind: Kind,
     weight_kg: f64,
     effort_target: f64,
-    next_change_s: u64,
+    next_change_s: u32,
     effort: Lag,
     heart: Lag,
     wander: Wander,
     grip: Option<Contact>,
-    elapsed_s: u64,
+    elapsed_s: u32,
     distance_m: f64,
     energy_kcal: f64,
 }
@@ -51,7 +51,7 @@ impl Exercise {
     pub fn tick(&mut self, seed: &mut Seed) -> Fields {
         if self.elapsed_s >= self.next_change_s {
             self.effort_target = seed.real(0.3, 0.9);
-            self.next_change_s = self.elapsed_s + seed.between(45, 180);
+            self.next_change_s = self.elapsed_s + seed.between_u32(45, 180);
         }
         let effort = self.effort.follow(self.effort_target);
         let wander = 1.0 + self.wander.next(seed);
@@ -64,7 +64,7 @@ impl Exercise {
         self.elapsed_s += 1;
         self.distance_m += speed_mps;
         self.energy_kcal += power_w / EFFICIENCY / JOULE_PER_KCAL;
-        fields.set(Field::ElapsedS, self.elapsed_s as f64);
+        fields.set(Field::ElapsedS, f64::from(self.elapsed_s));
         fields.set(Field::DistanceM, self.distance_m);
         fields.set(Field::EnergyKcal, self.energy_kcal);
         self.beat(&mut fields, effort, seed);

@@ -83,10 +83,12 @@ mod tests {
     fn everything_a_gym_says_in_an_hour_is_in_range() {
         let mut gym = machines(40, &Seed::new(2));
 
-        let said: Vec<Said> =
-            (0..3_600).flat_map(|_| gym.iter_mut().flat_map(|m| m.tick(None)).collect::<Vec<_>>()).collect();
+        let said: Vec<Said> = (0..3_600)
+            .flat_map(|_| gym.iter_mut().flat_map(|m| m.tick(None)).collect::<Vec<_>>())
+            .collect();
 
-        let samples = said.iter().filter_map(Said::telemetry).map(|json| parse_telemetry(&json).map(drop));
+        let samples =
+            said.iter().filter_map(Said::telemetry).map(|json| parse_telemetry(&json).map(drop));
         let sets = said.iter().filter_map(Said::set).map(|json| parse_set(&json).map(drop));
         let refused: Vec<_> = samples.chain(sets).filter_map(Result::err).collect();
         assert!(refused.is_empty(), "{:?}", refused.first());

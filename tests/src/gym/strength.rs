@@ -6,7 +6,7 @@ use protocol::machine::{Field, Fields};
 use protocol::mqtt::payloads::SetPayload;
 
 /// A plate of the stack.
-const PLATE_CG: u64 = 500;
+const PLATE_CG: u32 = 500;
 /// Each repetition takes so much longer than the one before.
 const FATIGUE: f64 = 1.035;
 const EXERCISES: [&str; 6] =
@@ -17,27 +17,26 @@ const EXERCISES: [&str; 6] =
 pub struct Set {
     exercise: &'static str,
     weight_cg: u32,
-    reps_planned: u16,
+    reps_planned: u32,
     rep_s: f64,
     reps: u16,
     into_rep_s: f64,
     elapsed_s: u32,
-    rom_mm: u16,
+    rom_mm: u32,
 }
 
 impl Set {
     /// Somebody sits down.
-    #[expect(clippy::cast_possible_truncation, reason = "small ranges")]
     pub fn new(seed: &mut Seed) -> Self {
         Self {
             exercise: seed.one_of::<&'static str>(&EXERCISES),
-            weight_cg: (seed.between(2, 24) * PLATE_CG) as u32,
-            reps_planned: seed.between(6, 16) as u16,
+            weight_cg: seed.between_u32(2, 24) * PLATE_CG,
+            reps_planned: seed.between_u32(6, 16),
             rep_s: seed.real(1.8, 3.2),
             reps: 0,
             into_rep_s: 0.0,
             elapsed_s: 0,
-            rom_mm: seed.between(380, 720) as u16,
+            rom_mm: seed.between_u32(380, 720),
         }
     }
 
@@ -59,12 +58,13 @@ impl Set {
 
     /// Whether the last repetition is done.
     pub fn is_done(&self) -> bool {
-        self.reps >= self.reps_planned
+        u32::from(self.reps) >= self.reps_planned
     }
 
     /// What the machine tells of it at the end.
     pub fn finished(&self, seq: u64, boot: u32, uptime_ms: u64, seed: &mut Seed) -> SetPayload {
-        let id = uuid::Builder::from_random_bytes(u128::from(seed.next()).to_le_bytes()).into_uuid();
+        let id =
+            uuid::Builder::from_random_bytes(u128::from(seed.next()).to_le_bytes()).into_uuid();
         SetPayload {
             seq,
             boot: Some(boot),
@@ -73,7 +73,7 @@ impl Set {
             reps: self.reps,
             weight_cg: Some(self.weight_cg),
             duration_ms: Some(self.elapsed_s * 1_000),
-            rom_mm: Some(self.rom_mm),
+            rom_mm: u16::try_from(self.rom_mm).ok(),
             at_ms: None,
             uptime_ms: Some(uptime_ms),
         }

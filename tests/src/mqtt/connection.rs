@@ -210,7 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn read(&mut self) -> Result<()> {
-        ensure!(self.stream.read_buf(&mut self.inbox).await? > 0, "the broker closed the connection");
+        ensure!(
+            self.stream.read_buf(&mut self.inbox).await? > 0,
+            "the broker closed the connection"
+        );
         Ok(())
     }
 }

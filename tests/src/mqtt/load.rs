@@ -6,7 +6,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, sleep_until};
 
-
 /// How fast messages are sent.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
@@ -44,7 +43,9 @@ impl Flow {
             }
             connection.flush().await?;
             let due = match self.pace {
-                Pace::Every(gap, first) if queued < self.count => Some(start + at(gap, first, queued)),
+                Pace::Every(gap, first) if queued < self.count => {
+                    Some(start + at(gap, first, queued))
+                }
                 _ => None,
             };
             let room = connection.unacked() < self.window;
@@ -73,5 +74,5 @@ impl Flow {
 
 /// When a message is due.
 fn at(gap: Duration, first: Duration, number: u64) -> Duration {
-    first + gap.mul_f64(number as f64)
+    first + gap * u32::try_from(number).unwrap_or(u32::MAX)
 }
