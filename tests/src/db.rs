@@ -134,3 +134,22 @@ fn folder() -> PathBuf {
     let user = rustix::process::geteuid().as_raw();
     base.join(format!("gymwire-tests-{user}-{:016x}", hash.finish()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_test_has_a_database_with_the_whole_schema() -> Result<()> {
+        let (one, other) = (Db::new().await?, Db::new().await?);
+        let insert = "INSERT INTO organizations VALUES (gen_random_uuid(), 'one', sha256(''), now())";
+
+        sqlx::query(insert).execute(&one.pool().await?).await?;
+
+        let in_other: i64 = sqlx::query_scalar("SELECT count(*) FROM organizations")
+            .fetch_one(&other.pool().await?)
+            .await?;
+        assert_eq!(in_other, 0);
+        Ok(())
+    }
+}

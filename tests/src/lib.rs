@@ -2,6 +2,7 @@
 
 pub mod chaos;
 pub mod cloud;
+pub mod db;
 pub mod edge;
 pub mod gym;
 pub mod http;

@@ -22,14 +22,15 @@ impl Seed {
     }
 
     /// A generator of its own for a part, which does not depend on what other parts draw.
+    #[must_use]
     pub fn part(&self, number: u64) -> Self {
         let mut part = Self(self.0 ^ number.wrapping_mul(0xD6E8_FEB8_6659_FD93));
-        part.next();
+        part.bits();
         part
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -38,15 +39,14 @@ impl Seed {
     }
 
     /// 32 random bits.
-    #[expect(clippy::cast_possible_truncation, reason = "the upper half is enough")]
     pub fn next_u32(&mut self) -> u32 {
-        (self.next() >> 32) as u32
+        (self.bits() >> 32) as u32
     }
 
     /// A whole number of `low..high`.
     pub fn between(&mut self, low: u64, high: u64) -> u64 {
         assert!(low < high, "an empty range");
-        low + self.next() % (high - low)
+        low + self.bits() % (high - low)
     }
 
     /// A small whole number of `low..high`.
@@ -89,9 +89,9 @@ mod tests {
     fn the_same_seed_gives_the_same_numbers() {
         let (mut one, mut other) = (Seed::new(7), Seed::new(7));
 
-        let numbers: Vec<u64> = (0..100).map(|_| one.next()).collect();
+        let numbers: Vec<u64> = (0..100).map(|_| one.bits()).collect();
 
-        assert_eq!(numbers, (0..100).map(|_| other.next()).collect::<Vec<_>>());
+        assert_eq!(numbers, (0..100).map(|_| other.bits()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -64,7 +64,7 @@ impl Set {
     /// What the machine tells of it at the end.
     pub fn finished(&self, seq: u64, boot: u32, uptime_ms: u64, seed: &mut Seed) -> SetPayload {
         let id =
-            uuid::Builder::from_random_bytes(u128::from(seed.next()).to_le_bytes()).into_uuid();
+            uuid::Builder::from_random_bytes(u128::from(seed.bits()).to_le_bytes()).into_uuid();
         SetPayload {
             seq,
             boot: Some(boot),
