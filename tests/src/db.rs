@@ -107,10 +107,11 @@ async fn template(admin: &mut PgConnection, server: &PgConnectOptions) -> Result
     }
     let name = format!("template_{:016x}", hash.finish());
     sqlx::query("SELECT pg_advisory_lock(20261120)").execute(&mut *admin).await?;
-    let known: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
-        .bind(&name)
-        .fetch_one(&mut *admin)
-        .await?;
+    let known: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(&name)
+            .fetch_one(&mut *admin)
+            .await?;
     if !known {
         for statement in ["DROP DATABASE IF EXISTS unfinished", "CREATE DATABASE unfinished"] {
             sqlx::query(statement).execute(&mut *admin).await?;
@@ -142,7 +143,8 @@ mod tests {
     #[tokio::test]
     async fn each_test_has_a_database_with_the_whole_schema() -> Result<()> {
         let (one, other) = (Db::new().await?, Db::new().await?);
-        let insert = "INSERT INTO organizations VALUES (gen_random_uuid(), 'one', sha256(''), now())";
+        let insert =
+            "INSERT INTO organizations VALUES (gen_random_uuid(), 'one', sha256(''), now())";
 
         sqlx::query(insert).execute(&one.pool().await?).await?;
 

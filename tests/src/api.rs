@@ -1,0 +1,93 @@
+//! The cloud in this process, over a database of the test's own: requests go straight into its router.
+
+use crate::db::Db;
+use anyhow::Result;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use cloud_api::{App, Clock, Config};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// Answers longer than this are a fault of the test.
+const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// A cloud without a port.
+#[derive(Debug)]
+pub struct Api {
+    /// Its state: clock, pool, keys.
+    pub app: App,
+    router: axum::Router,
+    // The pool is gone before its database.
+    db: Db,
+}
+
+/// What it answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status.
+    pub status: StatusCode,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+}
+
+impl Api {
+    /// Over an empty database.
+    pub async fn new() -> Result<Self> {
+        Self::with(Config::default()).await
+    }
+
+    /// With another configuration; passwords are hashed as cheaply as is allowed.
+    pub async fn with(mut config: Config) -> Result<Self> {
+        config.auth.hash_memory_kib = 8;
+        config.auth.hash_passes = 1;
+        let db = Db::new().await?;
+        let app =
+            App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;
+        let router = cloud_api::router(&app);
+        Ok(Self { app, router, db })
+    }
+
+    /// Its database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Any request.
+    pub async fn call(&self, request: Request<Body>) -> Result<Answer> {
+        let answer = self.router.clone().oneshot(request).await?;
+        let (parts, body) = answer.into_parts();
+        let body = to_bytes(body, ANSWER_LIMIT).await?;
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// GET, with a token if there is one.
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Result<Answer> {
+        self.call(request(Method::GET, path, token).body(Body::empty())?).await
+    }
+
+    /// POST of JSON, with a token if there is one.
+    pub async fn post(&self, path: &str, token: Option<&str>, json: &Value) -> Result<Answer> {
+        let request = request(Method::POST, path, token)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(json.to_string()))?;
+        self.call(request).await
+    }
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+fn request(method: Method, path: &str, token: Option<&str>) -> axum::http::request::Builder {
+    let request = Request::builder().method(method).uri(path);
+    match token {
+        Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
+    }
+}
