@@ -1,0 +1,115 @@
+//! A serial port that may vanish at any time: opened by its stable name, opened again when it is back.
+//!
+//! Coming back is found by trying to open, at least once a second; no udev library is needed for that.
+
+use crate::publisher::Backoff;
+use crate::status::{self, PortState, Ports};
+use protocol::ids::Code;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep};
+use tokio_serial::{SerialPortBuilderExt, SerialStream};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A port that fails sooner than this after it was opened is still failing: pauses go on growing.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// One port, and what is known of it.
+#[derive(Debug)]
+pub struct Port {
+    reader: Code,
+    path: PathBuf,
+    baud: u32,
+    ports: watch::Sender<Ports>,
+    pauses: Backoff,
+    opened_at: Option<Instant>,
+    /// Whether its loss was logged; its return is logged only then.
+    is_missed: bool,
+}
+
+impl Port {
+    /// The port of a reader; its state is told to `ports`.
+    pub fn new(reader: Code, path: PathBuf, baud: u32, ports: watch::Sender<Ports>) -> Self {
+        let pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        Self { reader, path, baud, ports, pauses, opened_at: None, is_missed: false }
+    }
+
+    /// Waits until the port can be opened; `None` when it is time to stop.
+    pub async fn open(&mut self, stop: &CancellationToken) -> Option<SerialStream> {
+        loop {
+            let opened = tokio::select! {
+                () = stop.cancelled() => return None,
+                opened = open(self.path.clone(), self.baud) => opened,
+            };
+            match opened {
+                Ok(stream) => {
+                    self.found();
+                    return Some(stream);
+                }
+                Err(error) => self.lost(&error),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return None,
+                () = sleep(self.pauses.pause()) => {}
+            }
+        }
+    }
+
+    /// The open port has failed, or could not be opened.
+    pub fn lost(&mut self, error: &io::Error) {
+        if self.opened_at.take().is_some_and(|at| at.elapsed() >= SETTLED) {
+            self.pauses.reset();
+        }
+        let why = explain(error);
+        if !self.is_missed {
+            self.is_missed = true;
+            warn!(reader = %self.reader, port = %self.path.display(), why, "serial port is lost: waiting for it");
+        }
+        status::note(&self.ports, &self.reader, PortState::Lost(why));
+    }
+
+    fn found(&mut self) {
+        self.opened_at = Some(Instant::now());
+        let (reader, port) = (&self.reader, self.path.display());
+        if std::mem::take(&mut self.is_missed) {
+            info!(%reader, %port, "serial port is back");
+        } else {
+            info!(%reader, %port, "serial port is open");
+        }
+        status::note(&self.ports, &self.reader, PortState::Open);
+    }
+}
+
+/// Opens a port for this process alone: 8 data bits, no parity, 1 stop bit, DTR on, since some scanners send
+/// nothing without it. Off the async threads, because a sick USB device can hold up the call.
+async fn open(path: PathBuf, baud: u32) -> io::Result<SerialStream> {
+    spawn_blocking(move || open_now(&path, baud)).await.map_err(io::Error::other)?
+}
+
+fn open_now(path: &Path, baud: u32) -> io::Result<SerialStream> {
+    let path = path.to_str().ok_or_else(|| io::Error::other("the name of the port is no text"))?;
+    let stream = tokio_serial::new(path, baud)
+        .exclusive(true)
+        .dtr_on_open(true)
+        .open_native_async()
+        .map_err(io::Error::from)?;
+    Ok(stream)
+}
+
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "no such device; is it plugged in?".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied; the user of the bridge must be in the group of the port, mostly dialout".to_owned()
+        }
+        io::ErrorKind::UnexpectedEof => "the device went away".to_owned(),
+        _ => error.to_string(),
+    }
+}

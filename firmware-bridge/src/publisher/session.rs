@@ -1,0 +1,309 @@
+//! One connection to the agent: login, then messages and statuses out, acks in.
+
+use super::transport::Stream;
+use super::window::{Cargo, Window};
+use super::{Memory, Patience, Publisher};
+use crate::config::AgentConfig;
+use crate::queue::{Entry, Refused};
+use crate::{status, tap};
+use futures_util::{SinkExt, StreamExt};
+use rumqttc::v5::mqttbytes::v5::{
+    Codec, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Login, Packet,
+    PingReq, PubAck, PubAckReason, Publish,
+};
+use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::codec::Framed;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+/// The agent sends acks and errors only; nothing of it is long.
+const MAX_INCOMING: u32 = 256 * 1024;
+
+/// So often a message is offered that the agent does not let us publish; with a minute between, for two hours.
+const MOST_REFUSALS: u32 = 120;
+
+/// Time to say goodbye when the bridge stops.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+pub(super) type Network = Framed<Box<dyn Stream>, Codec>;
+
+/// Why a connection ended.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the agent refused the login of this bridge ({0:?}); check agent.username and agent.password_file")]
+    Login(ConnectReturnCode),
+    #[error("the agent did not answer in time ({0})")]
+    Silent(&'static str),
+    #[error("the agent closed the connection")]
+    Closed,
+    #[error("the agent closed the connection ({0:?})")]
+    Disconnected(DisconnectReasonCode),
+    #[error("another program logged in with the code of this bridge")]
+    TakenOver,
+    #[error("the agent sent something unexpected: {0}")]
+    Unexpected(&'static str),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(transparent)]
+    Queue(#[from] Refused),
+    #[error(transparent)]
+    Other(#[from] anyhow::Error),
+}
+
+/// What the agent demands of us.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    receive_max: u16,
+    keep_alive: Duration,
+}
+
+/// CONNECT and CONNACK. The last will says that the bridge is gone.
+pub(super) async fn login(stream: Box<dyn Stream>, agent: &AgentConfig) -> Result<(Network, Terms), Ended> {
+    let codec = Codec { max_incoming_size: Some(MAX_INCOMING), max_outgoing_size: None };
+    let mut network = Framed::new(stream, codec);
+    let connect = Connect {
+        keep_alive: agent.keep_alive_s,
+        client_id: agent.username.to_string(),
+        clean_start: true,
+        properties: None,
+    };
+    let (topic, payload) = status::offline(&agent.username);
+    let will = LastWill::new(topic, payload, QoS::AtLeastOnce, true, None);
+    let login = Login::new(agent.username.as_str(), agent.password()?);
+    network.send(Packet::Connect(connect, Some(will), Some(login))).await?;
+    let connack = match network.next().await.ok_or(Ended::Closed)?? {
+        Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => connack,
+        Packet::ConnAck(connack) => return Err(Ended::Login(connack.code)),
+        _ => return Err(Ended::Unexpected("no CONNACK")),
+    };
+    let properties = connack.properties.as_ref();
+    let keep_alive_s = properties.and_then(|p| p.server_keep_alive).unwrap_or(agent.keep_alive_s);
+    network.codec_mut().max_outgoing_size = properties.and_then(|p| p.max_packet_size);
+    let terms = Terms {
+        receive_max: properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX),
+        keep_alive: Duration::from_secs(u64::from(keep_alive_s.max(1))),
+    };
+    Ok((network, terms))
+}
+
+/// A connection that is logged in.
+pub(super) struct Session<'a> {
+    publisher: &'a Publisher,
+    network: Network,
+    window: Window,
+    /// Messages up to this number were sent over this connection.
+    cursor: u64,
+    /// Statuses as they were sent over this connection.
+    told: BTreeMap<String, Vec<u8>>,
+    memory: &'a mut Memory,
+    /// When to offer what was refused again.
+    retry_at: Option<Instant>,
+    ping_every: Duration,
+    ping_at: Instant,
+    pong_missing: bool,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(
+        publisher: &'a Publisher,
+        network: Network,
+        terms: Terms,
+        memory: &'a mut Memory,
+    ) -> Self {
+        let ping_every = terms.keep_alive / 2;
+        Self {
+            publisher,
+            network,
+            window: Window::new(terms.receive_max),
+            cursor: 0,
+            told: BTreeMap::new(),
+            memory,
+            retry_at: None,
+            ping_every,
+            ping_at: Instant::now() + ping_every,
+            pong_missing: false,
+        }
+    }
+
+    /// Runs until the connection ends, or until it is told to stop.
+    pub async fn run(mut self, stop: &CancellationToken) -> Result<(), Ended> {
+        let mut queue = self.publisher.outbox.state();
+        let mut ports = self.publisher.ports.clone();
+        loop {
+            self.fill().await?;
+            let overdue = self.window.oldest().map(|since| since + self.patience().ack);
+            let later = Instant::now() + Duration::from_secs(3600);
+            tokio::select! {
+                () = stop.cancelled() => return self.leave().await,
+                packet = self.network.next() => self.take(packet.ok_or(Ended::Closed)??).await?,
+                changed = queue.changed() => changed.map_err(|_| Refused::Closed)?,
+                Ok(()) = ports.changed() => {}
+                () = sleep_until(overdue.unwrap_or(later)), if overdue.is_some() => {
+                    return Err(Ended::Silent("ack"));
+                }
+                () = sleep_until(self.retry_at.unwrap_or(later)), if self.retry_at.is_some() => {
+                    (self.retry_at, self.cursor) = (None, 0);
+                }
+                () = sleep_until(self.ping_at) => self.ping().await?,
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        self.publisher.patience
+    }
+
+    /// Sends what there is to send, as far as the agent takes it.
+    async fn fill(&mut self) -> Result<(), Ended> {
+        self.feed_statuses().await?;
+        while self.window.free() > 0 && self.cursor < self.newest() {
+            let entries = self.publisher.outbox.after(self.cursor, self.window.free()).await?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries {
+                self.cursor = entry.seq;
+                if !self.window.holds(entry.seq) {
+                    self.feed_message(&entry).await?;
+                }
+            }
+        }
+        self.flush().await
+    }
+
+    fn newest(&self) -> u64 {
+        self.publisher.outbox.state().borrow().newest
+    }
+
+    async fn feed_statuses(&mut self) -> Result<(), Ended> {
+        let queue = *self.publisher.outbox.state().borrow();
+        let ports = self.publisher.ports.borrow().clone();
+        for (topic, payload) in status::all(&self.publisher.agent.username, &queue, &ports) {
+            if self.window.free() > 0 && self.told.get(&topic) != Some(&payload) {
+                self.feed_status(topic, payload).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn feed_status(&mut self, topic: String, payload: Vec<u8>) -> Result<u16, Ended> {
+        let mut publish = Publish::new(topic.clone(), QoS::AtLeastOnce, payload.clone(), None);
+        publish.retain = true;
+        publish.pkid = self.window.send(Cargo::Status(topic.clone()), Instant::now());
+        let id = publish.pkid;
+        self.network.feed(Packet::Publish(publish)).await?;
+        self.told.insert(topic, payload);
+        Ok(id)
+    }
+
+    async fn feed_message(&mut self, entry: &Entry) -> Result<(), Ended> {
+        let payload = tap::payload(entry, &self.publisher.clock);
+        let mut publish = Publish::new(entry.topic.as_str(), QoS::AtLeastOnce, payload, None);
+        publish.pkid = self.window.send(Cargo::Message(entry.seq), Instant::now());
+        publish.dup = entry.seq <= self.memory.sent_up_to;
+        self.memory.sent_up_to = self.memory.sent_up_to.max(entry.seq);
+        self.network.feed(Packet::Publish(publish)).await?;
+        Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Ended> {
+        match timeout(self.patience().ack, self.network.flush()).await {
+            Ok(flushed) => Ok(flushed?),
+            Err(_) => Err(Ended::Silent("write")),
+        }
+    }
+
+    async fn take(&mut self, packet: Packet) -> Result<(), Ended> {
+        self.pong_missing = false;
+        match packet {
+            Packet::PubAck(ack) => self.acked(&ack).await,
+            Packet::PingResp(_) => Ok(()),
+            Packet::Disconnect(sent) => Err(match sent.reason_code {
+                DisconnectReasonCode::SessionTakenOver => Ended::TakenOver,
+                reason => Ended::Disconnected(reason),
+            }),
+            _ => Err(Ended::Unexpected("a packet that nobody asked for")),
+        }
+    }
+
+    async fn acked(&mut self, ack: &PubAck) -> Result<(), Ended> {
+        let cargo = self.window.acked(ack.pkid).ok_or(Ended::Unexpected("an ack for nothing"))?;
+        let seq = match cargo {
+            Cargo::Message(seq) => seq,
+            Cargo::Status(topic) => {
+                if is_refusal(ack.reason) {
+                    warn!(topic, reason = ?ack.reason, "agent refused a status; is the reader assigned to this bridge?");
+                }
+                return Ok(());
+            }
+        };
+        if is_refusal(ack.reason) && !self.gives_up(seq, ack.reason) {
+            self.retry_at.get_or_insert(Instant::now() + self.patience().refused);
+            return Ok(());
+        }
+        if ack.reason == PubAckReason::PayloadFormatInvalid {
+            warn!(seq, "agent could not read a message; it is among its rejects");
+        }
+        self.memory.refusals.remove(&seq);
+        Ok(self.publisher.outbox.done(vec![seq]).await?)
+    }
+
+    /// Whether a message was refused so often that it only takes the room of others.
+    fn gives_up(&mut self, seq: u64, reason: PubAckReason) -> bool {
+        let times = self.memory.refusals.entry(seq).or_default();
+        *times += 1;
+        if *times == 1 {
+            warn!(seq, ?reason, "agent refused a message; is the reader assigned to this bridge? it is offered again");
+        }
+        if *times >= MOST_REFUSALS {
+            error!(seq, ?reason, "message dropped: the agent refused it for hours");
+        }
+        *times >= MOST_REFUSALS
+    }
+
+    async fn ping(&mut self) -> Result<(), Ended> {
+        if self.pong_missing {
+            return Err(Ended::Silent("ping"));
+        }
+        self.pong_missing = true;
+        self.ping_at = Instant::now() + self.ping_every;
+        self.network.feed(Packet::PingReq(PingReq)).await?;
+        Ok(())
+    }
+
+    /// The last will is not sent on a clean end, so the bridge says itself that it is gone.
+    async fn leave(mut self) -> Result<(), Ended> {
+        let (topic, payload) = status::offline(&self.publisher.agent.username);
+        let goodbye = async {
+            let id = self.feed_status(topic, payload).await?;
+            self.flush().await?;
+            while let Some(packet) = self.network.next().await {
+                let packet = packet?;
+                let last = matches!(&packet, Packet::PubAck(ack) if ack.pkid == id);
+                self.take(packet).await?;
+                if last {
+                    break;
+                }
+            }
+            let end = Disconnect::new(DisconnectReasonCode::NormalDisconnection);
+            Ok::<(), Ended>(self.network.send(Packet::Disconnect(end)).await?)
+        };
+        if !matches!(timeout(GOODBYE, goodbye).await, Ok(Ok(()))) {
+            debug!("agent did not hear the goodbye");
+        }
+        Ok(())
+    }
+}
+
+/// The agent has kept what it acks with one of the other reasons; a malformed message is among its rejects.
+fn is_refusal(reason: PubAckReason) -> bool {
+    !matches!(
+        reason,
+        PubAckReason::Success
+            | PubAckReason::NoMatchingSubscribers
+            | PubAckReason::PayloadFormatInvalid
+    )
+}

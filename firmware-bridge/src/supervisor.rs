@@ -1,0 +1,78 @@
+//! Starts the tasks of `run`, tells systemd, and ends with the first task that fails or with a signal.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::drivers::scanner;
+use crate::publisher::{Patience, Publisher};
+use crate::queue::{Outbox, Queue};
+use crate::status::Ports;
+use anyhow::{Context, Result, anyhow};
+use sd_notify::NotifyState;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// Time for tasks to stop; what is in the queue is on disk anyway.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// The bridge, until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT")?;
+    let signal = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    };
+    let stop = CancellationToken::new();
+    let tasks = start(config, &stop)?;
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    let ended = supervise(tasks, stop, signal).await;
+    info!("stopped");
+    ended
+}
+
+/// The tasks of a bridge; they end when `stop` is cancelled.
+pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<()>>> {
+    config.agent.warn_if_exposed();
+    if config.scanner.is_empty() {
+        warn!("no device is configured: see `firmware-bridge probe` for what is attached");
+    }
+    let clock = Clock::system();
+    let outbox = Outbox::start(Queue::open(&config.queue.config())?)?;
+    let (ports, watched) = watch::channel(Ports::new());
+    let mut tasks = JoinSet::new();
+    for device in config.scanner {
+        let (clock, outbox, ports) = (clock.clone(), outbox.clone(), ports.clone());
+        tasks.spawn(scanner::run(device, clock, outbox, ports, stop.clone()));
+    }
+    let patience = Patience::default();
+    let publisher = Publisher { agent: config.agent, clock, outbox, ports: watched, patience };
+    tasks.spawn(publisher.run(stop.clone()));
+    Ok(tasks)
+}
+
+async fn supervise(
+    mut tasks: JoinSet<Result<()>>,
+    stop: CancellationToken,
+    signal: impl Future<Output = ()>,
+) -> Result<()> {
+    let end = tokio::select! {
+        () = signal => Ok(()),
+        Some(ended) = tasks.join_next() => match ended {
+            Ok(Ok(())) => Err(anyhow!("a task ended unasked")),
+            Ok(Err(error)) => Err(error),
+            Err(panic) => Err(panic.into()),
+        },
+    };
+    let _ = sd_notify::notify(&[NotifyState::Stopping]);
+    stop.cancel();
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    end.and(timeout(GRACE, rest).await.context("tasks did not stop in time"))
+}
