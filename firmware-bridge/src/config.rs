@@ -268,23 +268,22 @@ fn environment() -> Env {
 
 /// One line per fault, each beginning with its key.
 fn describe(error: Error) -> String {
-    let line = |error: Error| {
-        let mut key = error.path.clone();
-        let what = match &error.kind {
+    let line = |error: &Error| {
+        let (field, what) = match &error.kind {
             Kind::UnknownField(field, expected) => {
-                key.push(field.clone());
-                format!("unknown key; known are {}", expected.join(", "))
+                (Some(field.as_str()), format!("unknown key; known are {}", expected.join(", ")))
             }
-            Kind::MissingField(field) => {
-                key.push(field.to_string());
-                "is missing".to_owned()
-            }
-            kind => kind.to_string(),
+            Kind::MissingField(field) => (Some(&**field), "is missing".to_owned()),
+            kind => (None, kind.to_string()),
         };
-        let place = error.metadata.map(|from| format!(" ({})", from.name)).unwrap_or_default();
+        let last = error.path.last().map(String::as_str);
+        let name = field.filter(|name| last != Some(name));
+        let key: Vec<&str> = error.path.iter().map(String::as_str).chain(name).collect();
+        let place =
+            error.metadata.as_ref().map(|from| format!(" ({})", from.name)).unwrap_or_default();
         format!("{}: {what}{place}", key.join("."))
     };
-    error.into_iter().map(line).collect::<Vec<_>>().join("; ")
+    error.into_iter().map(|error| line(&error)).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

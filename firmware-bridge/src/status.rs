@@ -71,14 +71,19 @@ mod tests {
 
         let states: Vec<_> = statuses
             .iter()
-            .map(|(topic, payload)| (topic.as_str(), parse_status(payload).unwrap().error.is_some()))
+            .map(|(topic, payload)| {
+                (topic.as_str(), parse_status(payload).unwrap().error.is_some())
+            })
             .collect();
-        assert_eq!(states, [
-            ("gymwire/v1/bridges/bridge-1/status", true),
-            ("gymwire/v1/readers/door/status", false),
-            ("gymwire/v1/readers/turnstile/status", true),
-            ("gymwire/v1/bridges/bridge-1/status", false),
-        ]);
+        assert_eq!(
+            states,
+            [
+                ("gymwire/v1/bridges/bridge-1/status", true),
+                ("gymwire/v1/readers/door/status", false),
+                ("gymwire/v1/readers/turnstile/status", true),
+                ("gymwire/v1/bridges/bridge-1/status", false),
+            ]
+        );
     }
 
     #[test]

@@ -88,7 +88,12 @@ impl Publisher {
             if reason == told {
                 debug!(reason, "agent still cannot be reached");
             } else {
-                warn!(host = self.agent.host, port = self.agent.port(), reason, "agent is away: taps are kept");
+                warn!(
+                    host = self.agent.host,
+                    port = self.agent.port(),
+                    reason,
+                    "agent is away: taps are kept"
+                );
                 told = reason;
             }
             tokio::select! {

@@ -33,7 +33,9 @@ pub(super) type Network = Framed<Box<dyn Stream>, Codec>;
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
-    #[error("the agent refused the login of this bridge ({0:?}); check agent.username and agent.password_file")]
+    #[error(
+        "the agent refused the login of this bridge ({0:?}); check agent.username and agent.password_file"
+    )]
     Login(ConnectReturnCode),
     #[error("the agent did not answer in time ({0})")]
     Silent(&'static str),
@@ -61,7 +63,10 @@ pub(super) struct Terms {
 }
 
 /// CONNECT and CONNACK. The last will says that the bridge is gone.
-pub(super) async fn login(stream: Box<dyn Stream>, agent: &AgentConfig) -> Result<(Network, Terms), Ended> {
+pub(super) async fn login(
+    stream: Box<dyn Stream>,
+    agent: &AgentConfig,
+) -> Result<(Network, Terms), Ended> {
     let codec = Codec { max_incoming_size: Some(MAX_INCOMING), max_outgoing_size: None };
     let mut network = Framed::new(stream, codec);
     let connect = Connect {
@@ -256,7 +261,11 @@ impl<'a> Session<'a> {
         let times = self.memory.refusals.entry(seq).or_default();
         *times += 1;
         if *times == 1 {
-            warn!(seq, ?reason, "agent refused a message; is the reader assigned to this bridge? it is offered again");
+            warn!(
+                seq,
+                ?reason,
+                "agent refused a message; is the reader assigned to this bridge? it is offered again"
+            );
         }
         if *times >= MOST_REFUSALS {
             error!(seq, ?reason, "message dropped: the agent refused it for hours");

@@ -40,8 +40,12 @@ pub(super) async fn connect(agent: &AgentConfig) -> Result<Box<dyn Stream>> {
 fn client_config(ca_file: &Path) -> Result<ClientConfig> {
     let in_file = || format!("agent.ca_file {}", ca_file.display());
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca_file).map_err(|e| anyhow!(e)).with_context(in_file)? {
-        roots.add(certificate.map_err(|e| anyhow!(e)).with_context(in_file)?).with_context(in_file)?;
+    for certificate in
+        CertificateDer::pem_file_iter(ca_file).map_err(|e| anyhow!(e)).with_context(in_file)?
+    {
+        roots
+            .add(certificate.map_err(|e| anyhow!(e)).with_context(in_file)?)
+            .with_context(in_file)?;
     }
     if roots.is_empty() {
         bail!("{}: has no certificate", in_file());

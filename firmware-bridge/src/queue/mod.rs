@@ -8,7 +8,7 @@ mod file;
 mod outbox;
 mod record;
 
-pub use outbox::Outbox;
+pub use outbox::{Outbox, QueueState};
 
 use crate::clock::Moment;
 use anyhow::{Context, Result, bail};

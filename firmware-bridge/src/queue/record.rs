@@ -175,10 +175,28 @@ mod tests {
 
     #[test]
     fn the_format_of_the_first_release_stays_readable() {
-        let mut file = Vec::new();
-        write_done(&mut file, 7);
+        let kept = Entry {
+            seq: 6,
+            class: Class::Tap,
+            topic: "t".into(),
+            taken: Moment {
+                boot: Uuid::from_u128(0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f),
+                at_ms: 1000,
+            },
+            payload: b"{}".to_vec(),
+        };
+        let golden = concat!(
+            "47577131260000007a04934b010600000000000000000102030405060708090a0b0c0d0e0fe8030000000000000100747b7d",
+            "4757713109000000b679a9bb030700000000000000",
+        );
 
-        assert_eq!(file, b"GWq1\x09\0\0\0\x45\xea\x61\x70\x03\x07\0\0\0\0\0\0\0");
+        let records = [Record::Kept(kept), Record::Done(7)];
+
+        assert_eq!(hex(&written(&records).concat()), golden);
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     proptest! {

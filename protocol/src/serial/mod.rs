@@ -1,3 +1,4 @@
 //! Bytes on serial lines.
 
 pub mod board;
+pub mod scanner;

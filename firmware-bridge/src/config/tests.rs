@@ -1,0 +1,156 @@
+//! Where values come from, and that every wrong one is refused by name.
+
+use super::*;
+use serde_json::json;
+use tempfile::TempDir;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { folder: TempDir::new().unwrap() };
+        fs::write(place.secret(), "s3cret\n").unwrap();
+        place
+    }
+
+    fn secret(&self) -> PathBuf {
+        self.folder.path().join("secret")
+    }
+
+    fn load(&self, agent: &str, rest: &str) -> Result<Config, String> {
+        let file = self.folder.path().join("bridge.toml");
+        let secret = self.secret();
+        let text =
+            format!("[agent]\nusername = \"b-1\"\npassword_file = {secret:?}\n{agent}\n{rest}");
+        fs::write(&file, text).unwrap();
+        Config::load(Some(&file), json!({})).map_err(|error| {
+            assert!(error.is::<BadConfig>());
+            error.to_string()
+        })
+    }
+
+    fn refused(&self, agent: &str, rest: &str) -> String {
+        self.load(agent, rest).unwrap_err()
+    }
+}
+
+#[test]
+fn the_example_names_every_key_with_its_default() {
+    let place = Place::new();
+    let example =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/config/firmware-bridge.toml");
+    let flags = json!({ "agent": { "password_file": place.secret() } });
+
+    let example_text = fs::read_to_string(&example).unwrap();
+    let example = Config::load(Some(&example), flags).unwrap();
+
+    let minimal = place.load("", &scanner_table("")).unwrap();
+    assert_eq!(example.queue, minimal.queue);
+    assert_eq!(example.log, minimal.log);
+    assert_eq!(example.agent.host, minimal.agent.host);
+    assert_eq!(example.agent.port(), minimal.agent.port());
+    assert_eq!(example.agent.keep_alive_s, minimal.agent.keep_alive_s);
+    assert_eq!(example.agent.ca_file, minimal.agent.ca_file);
+    let (shown, default) = (&example.scanner[0], &minimal.scanner[0]);
+    assert_eq!(
+        (shown.baud, shown.ending, shown.repeat_ms),
+        (default.baud, default.ending, default.repeat_ms)
+    );
+    let keys = json!(minimal);
+    let sections = ["agent", "queue", "log"].map(|section| &keys[section]);
+    for section in sections.into_iter().chain([&keys["scanner"][0]]) {
+        for key in section.as_object().unwrap().keys() {
+            assert!(example_text.contains(&format!("{key} = ")), "{key} is not in the example");
+        }
+    }
+}
+
+fn scanner_table(keys: &str) -> String {
+    format!("[[scanner]]\ncode = \"door\"\nport = \"/dev/door\"\n{keys}\n")
+}
+
+#[test]
+fn flags_override_the_file() {
+    let place = Place::new();
+    let file = place.folder.path().join("bridge.toml");
+    fs::write(
+        &file,
+        format!(
+            "[agent]\nhost = \"a\"\nport = 1\nusername = \"b\"\npassword_file = {:?}",
+            place.secret()
+        ),
+    )
+    .unwrap();
+
+    let config = Config::load(Some(&file), json!({ "agent": { "port": 2 } })).unwrap();
+
+    assert_eq!((config.agent.host.as_str(), config.agent.port()), ("a", 2));
+}
+
+#[test]
+fn tls_moves_the_default_port() {
+    let place = Place::new();
+
+    let config = place.load("ca_file = \"/etc/gymwire/branch-ca.pem\"", "").unwrap();
+
+    assert_eq!(config.agent.port(), 8883);
+}
+
+#[test]
+fn every_wrong_key_is_refused_by_name() {
+    let place = Place::new();
+
+    let refusals = [
+        (place.refused("hots = \"x\"", ""), "agent.hots: unknown key"),
+        (place.refused("port = 70000", ""), "agent.port"),
+        (place.refused("port = 0", ""), "agent.port"),
+        (place.refused("host = \" \"", ""), "agent.host"),
+        (place.refused("keep_alive_s = 1", ""), "agent.keep_alive_s"),
+        (place.refused("server_name = \"x\"", ""), "agent.server_name"),
+        (place.refused("", "[qeue]\n"), "qeue: unknown key"),
+        (place.refused("", "[queue]\nmax_bytes = 10"), "queue.max_bytes"),
+        (place.refused("", "[queue]\npath = \"\""), "queue.path"),
+        (place.refused("", "[log]\nformat = \"xml\""), "log.format"),
+        (place.refused("", "[log]\nlevel = \"a=b=c\""), "log.level"),
+        (place.refused("", &scanner_table("boud = 1")), "scanner.0.boud: unknown key"),
+        (place.refused("", &scanner_table("baud = 1")), "scanner.baud"),
+        (place.refused("", &scanner_table("ending = \"lf\"")), "scanner.0.ending"),
+        (
+            place.refused("", &scanner_table("").replace("door\"\np", "Door 1\"\np")),
+            "scanner.0.code",
+        ),
+        (
+            place.refused("", &scanner_table("").replace("port", "# port")),
+            "scanner.0.port: is missing",
+        ),
+        (place.refused("", &scanner_table("").repeat(2)), "scanner.code: door is there twice"),
+    ];
+
+    for (message, key) in refusals {
+        assert!(
+            message.starts_with("configuration: ") && message.contains(key),
+            "{key}: {message}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_or_empty_secret_is_refused_by_name() {
+    let place = Place::new();
+    fs::write(place.secret(), "\n").unwrap();
+    let empty = place.refused("", "");
+    fs::remove_file(place.secret()).unwrap();
+    let missing = place.refused("", "");
+
+    assert!(empty.contains("agent.password_file") && empty.contains("is empty"), "{empty}");
+    assert!(missing.contains("agent.password_file"), "{missing}");
+}
+
+#[test]
+fn a_file_that_is_named_must_be_there() {
+    let error = Config::load(Some(Path::new("/nonexistent/x.toml")), json!({})).unwrap_err();
+
+    assert!(error.is::<BadConfig>() && error.to_string().contains("/nonexistent/x.toml"));
+}

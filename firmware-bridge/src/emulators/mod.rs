@@ -1,0 +1,37 @@
+//! Devices as peers on a pseudo terminal, for tests and the demonstration.
+//!
+//! An emulator owns a [`Pty`](pty::Pty) whose other end has a stable name, as udev would give it. A program opens
+//! that name like a real port. Typical use, with the feature `emulators`:
+//! `let mut scanner = Scanner::plug_in(&link, Style::default())?; scanner.opened().await; scanner.scan("G1…").await?;`
+
+pub mod pty;
+pub mod scanner;
+
+use clap::Subcommand;
+use std::path::PathBuf;
+
+/// What `emulate` can play.
+#[derive(Debug, Subcommand)]
+pub enum Device {
+    /// A QR scanner that scans each line of standard input; `!unplug` and `!plug` pull and put back its cable.
+    Scanner {
+        /// Where the port appears.
+        #[arg(long, value_name = "PATH")]
+        link: PathBuf,
+        /// What it sends after a code.
+        #[arg(long, value_enum, default_value = "crlf")]
+        ending: scanner::Suffix,
+        /// Sends `]Q1` before a code.
+        #[arg(long)]
+        aim: bool,
+    },
+}
+
+impl Device {
+    /// Plays it until standard input ends.
+    pub async fn play(self) -> anyhow::Result<()> {
+        match self {
+            Self::Scanner { link, ending, aim } => scanner::play(&link, ending, aim).await,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! What is plugged in: serial ports as the kernel lists them, in words for whoever sets up a branch.
+
+use std::fmt::Write;
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// A serial port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortEntry {
+    /// Its name for now, e.g. `/dev/ttyACM0`; another one after the next plugging.
+    pub device: PathBuf,
+    /// Its names that stay, the one to configure first.
+    pub stable_names: Vec<PathBuf>,
+    /// The kernel's driver.
+    pub driver: Option<String>,
+    /// The USB device that it belongs to.
+    pub usb: Option<Usb>,
+    /// Whether this user may open it.
+    pub access: Access,
+}
+
+/// What a USB device says about itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Usb {
+    /// Vendor and product number, as in `1a86:7523`.
+    pub id: String,
+    /// Maker and product in its own words.
+    pub name: String,
+    /// Serial number; many cheap devices have none.
+    pub serial: Option<String>,
+}
+
+/// Whether a port can be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// It can.
+    Open,
+    /// Somebody else has it.
+    Busy,
+    /// This user may not.
+    Forbidden,
+    /// It is listed but not there.
+    Missing,
+}
+
+/// The ports below `sys` (mostly `/sys`) and `dev` (mostly `/dev`), by name.
+pub fn ports(sys: &Path, dev: &Path) -> Vec<PortEntry> {
+    let mut ports: Vec<PortEntry> = names(&sys.join("class/tty"))
+        .into_iter()
+        .filter_map(|name| port(&sys.join("class/tty").join(&name), dev, &name))
+        .collect();
+    ports.sort_by(|a, b| a.device.cmp(&b.device));
+    ports
+}
+
+fn port(tty: &Path, dev: &Path, name: &str) -> Option<PortEntry> {
+    // Consoles and pseudo terminals have no device behind them.
+    let behind = fs::canonicalize(tty.join("device")).ok()?;
+    // The kernel lists four built-in ports whether a chip is there or not: type 0 means none.
+    if text(&tty.join("type")).is_some_and(|kind| kind == "0") {
+        return None;
+    }
+    let driver = fs::canonicalize(behind.join("driver")).ok();
+    let device = dev.join(name);
+    Some(PortEntry {
+        stable_names: stable_names(dev, &device),
+        driver: driver.and_then(|path| Some(path.file_name()?.to_str()?.to_owned())),
+        usb: behind.ancestors().find_map(usb),
+        access: access(&device),
+        device,
+    })
+}
+
+/// `by-id` survives another socket, `by-path` another device; clones without serial number need the latter.
+fn stable_names(dev: &Path, device: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for folder in ["serial/by-id", "serial/by-path"] {
+        let folder = dev.join(folder);
+        let target = fs::canonicalize(device).unwrap_or_else(|_| device.to_owned());
+        let links = names(&folder).into_iter().map(|name| folder.join(name));
+        found.extend(links.filter(|link| fs::canonicalize(link).is_ok_and(|to| to == target)));
+    }
+    found
+}
+
+fn usb(folder: &Path) -> Option<Usb> {
+    let vendor = text(&folder.join("idVendor"))?;
+    let product = text(&folder.join("idProduct"))?;
+    let words = ["manufacturer", "product"].map(|file| text(&folder.join(file)));
+    Some(Usb {
+        id: format!("{vendor}:{product}"),
+        name: words.into_iter().flatten().collect::<Vec<_>>().join(" "),
+        serial: text(&folder.join("serial")),
+    })
+}
+
+fn access(device: &Path) -> Access {
+    let nonblocking =
+        i32::try_from((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits());
+    let opened =
+        OpenOptions::new().read(true).custom_flags(nonblocking.unwrap_or_default()).open(device);
+    match opened.map_err(|error| error.kind()) {
+        Ok(_) => Access::Open,
+        Err(ErrorKind::PermissionDenied) => Access::Forbidden,
+        Err(ErrorKind::ResourceBusy) => Access::Busy,
+        Err(_) => Access::Missing,
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn text(file: &Path) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    let text: String = text.trim().chars().filter(|c| !c.is_control()).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// The list for people.
+pub fn report(ports: &[PortEntry]) -> String {
+    if ports.is_empty() {
+        return "No serial port found. Is the device plugged in? A QR scanner may still be in keyboard mode:\n\
+                scan the code \"USB COM\" (or \"USB virtual serial\") of its manual.\n"
+            .to_owned();
+    }
+    let mut out = String::new();
+    for port in ports {
+        // Writing into a String cannot fail.
+        let _ = write_port(&mut out, port);
+    }
+    out
+}
+
+fn write_port(out: &mut String, port: &PortEntry) -> std::fmt::Result {
+    writeln!(out, "{}", port.device.display())?;
+    if let Some(usb) = &port.usb {
+        let name = if usb.name.is_empty() { "without a name" } else { &usb.name };
+        writeln!(out, "  device:    {name} (USB {})", usb.id)?;
+        let serial = usb
+            .serial
+            .as_deref()
+            .unwrap_or("none: two of its kind can only be told apart by socket");
+        writeln!(out, "  serial no: {serial}")?;
+    }
+    let driver = port.driver.as_deref().unwrap_or("unknown");
+    writeln!(out, "  kind:      {} (driver {driver})", kind(driver))?;
+    match port.stable_names.first() {
+        Some(name) => writeln!(out, "  configure: port = \"{}\"", name.display())?,
+        None => writeln!(out, "  configure: port = \"{}\"", port.device.display())?,
+    }
+    for other in port.stable_names.iter().skip(1) {
+        writeln!(out, "  or:        port = \"{}\"", other.display())?;
+    }
+    match port.access {
+        Access::Open => writeln!(out, "  access:    may be opened"),
+        Access::Busy => writeln!(out, "  access:    in use by another program"),
+        Access::Forbidden => {
+            writeln!(
+                out,
+                "  access:    not allowed for this user; add it to the group of the port (mostly dialout)"
+            )
+        }
+        Access::Missing => writeln!(out, "  access:    not there"),
+    }
+}
+
+fn kind(driver: &str) -> &'static str {
+    match driver {
+        "cdc_acm" => {
+            "USB device with a serial port of its own: most QR scanners and microcontroller boards"
+        }
+        "ch341" | "ch341-uart" => "USB serial adapter (CH340)",
+        "cp210x" => "USB serial adapter (CP210x)",
+        "ftdi_sio" => "USB serial adapter (FTDI)",
+        "pl2303" => "USB serial adapter (PL2303)",
+        "uart-pl011" | "bcm2835-aux-uart" => {
+            "pins of the Raspberry Pi; switch its serial console off first"
+        }
+        "serial" | "serial8250" | "of_serial" | "dw-apb-uart" => "built-in serial port",
+        _ => "serial port",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use tempfile::TempDir;
+
+    fn file(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// A computer with a QR scanner, a built-in port that is not there, and a console.
+    fn computer() -> TempDir {
+        let root = TempDir::new().unwrap();
+        let (sys, dev) = (root.path().join("sys"), root.path().join("dev"));
+        let usb = sys.join("devices/usb1/1-2");
+        file(&usb.join("idVendor"), "0525\n");
+        file(&usb.join("idProduct"), "a4a7\n");
+        file(&usb.join("manufacturer"), "Newland\n");
+        file(&usb.join("product"), "FM430 Scanner\n");
+        file(&usb.join("serial"), "A1\u{7}B2\n");
+        fs::create_dir_all(sys.join("bus/usb/drivers/cdc_acm")).unwrap();
+        fs::create_dir_all(usb.join("1-2:1.0")).unwrap();
+        symlink(sys.join("bus/usb/drivers/cdc_acm"), usb.join("1-2:1.0/driver")).unwrap();
+        let tty = sys.join("class/tty");
+        fs::create_dir_all(tty.join("ttyACM0")).unwrap();
+        symlink(usb.join("1-2:1.0"), tty.join("ttyACM0/device")).unwrap();
+        fs::create_dir_all(sys.join("devices/platform/serial8250")).unwrap();
+        file(&tty.join("ttyS0/type"), "0\n");
+        symlink(sys.join("devices/platform/serial8250"), tty.join("ttyS0/device")).unwrap();
+        fs::create_dir_all(tty.join("tty0")).unwrap();
+        file(&dev.join("ttyACM0"), "");
+        fs::create_dir_all(dev.join("serial/by-id")).unwrap();
+        symlink("../../ttyACM0", dev.join("serial/by-id/usb-Newland_FM430_A1B2-if00")).unwrap();
+        root
+    }
+
+    #[test]
+    fn a_scanner_is_listed_with_its_stable_name_and_nothing_else() {
+        let computer = computer();
+        let dev = computer.path().join("dev");
+
+        let ports = ports(&computer.path().join("sys"), &dev);
+
+        assert_eq!(
+            ports,
+            [PortEntry {
+                device: dev.join("ttyACM0"),
+                stable_names: vec![dev.join("serial/by-id/usb-Newland_FM430_A1B2-if00")],
+                driver: Some("cdc_acm".into()),
+                usb: Some(Usb {
+                    id: "0525:a4a7".into(),
+                    name: "Newland FM430 Scanner".into(),
+                    serial: Some("A1B2".into()),
+                }),
+                access: Access::Open,
+            }]
+        );
+        let report = report(&ports);
+        assert!(report.contains("Newland FM430 Scanner (USB 0525:a4a7)"), "{report}");
+        assert!(report.contains("by-id/usb-Newland_FM430_A1B2-if00\""), "{report}");
+    }
+
+    #[test]
+    fn a_computer_without_ports_gets_advice() {
+        let root = TempDir::new().unwrap();
+
+        assert!(report(&ports(root.path(), root.path())).contains("keyboard mode"));
+    }
+}
