@@ -6,6 +6,7 @@ use sha2::Sha256;
 use std::fmt;
 
 pub(crate) mod hex_array;
+pub mod qr;
 
 /// A credential as a reader sees it. In JSON: `kind` and hexadecimal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize)]

@@ -2,8 +2,8 @@
 //! fails is read again, slowly, to find out what is wrong with it.
 
 use super::reader::{self, Object, Refusal};
-use crate::machine::{FIELDS, Field, Fields, Sample};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use crate::machine::{FIELDS, Field, FieldSpec, Fields, Sample};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
 use std::fmt;
@@ -11,72 +11,99 @@ use std::fmt;
 /// A message has at most this many samples.
 pub const MAX_SAMPLES_PER_MESSAGE: usize = 512;
 
-/// A sample as it is written.
-#[derive(serde::Deserialize)]
-struct Plain {
-    seq: Option<u64>,
-    boot: Option<u32>,
-    at_ms: Option<i64>,
-    uptime_ms: Option<u64>,
-    elapsed_s: Option<f64>,
-    distance_m: Option<f64>,
-    energy_kcal: Option<f64>,
-    reps: Option<f64>,
-    speed_mps: Option<f64>,
-    incline_pct: Option<f64>,
-    resistance: Option<f64>,
-    cadence_rpm: Option<f64>,
-    stroke_rate_spm: Option<f64>,
-    power_w: Option<f64>,
-    heart_rate_bpm: Option<f64>,
-    weight_kg: Option<f64>,
+/// The members of a sample; the first are the fields, in the order of [`FIELDS`].
+#[derive(Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    ElapsedS,
+    DistanceM,
+    EnergyKcal,
+    Reps,
+    SpeedMps,
+    InclinePct,
+    Resistance,
+    CadenceRpm,
+    StrokeRateSpm,
+    PowerW,
+    HeartRateBpm,
+    WeightKg,
+    Seq,
+    Boot,
+    AtMs,
+    UptimeMs,
+    #[serde(other)]
+    Unknown,
 }
 
-impl Plain {
-    /// The sample, if everything about it is right.
-    fn check(&self) -> Option<Sample> {
-        let values = [
-            self.elapsed_s,
-            self.distance_m,
-            self.energy_kcal,
-            self.reps,
-            self.speed_mps,
-            self.incline_pct,
-            self.resistance,
-            self.cadence_rpm,
-            self.stroke_rate_spm,
-            self.power_w,
-            self.heart_rate_bpm.filter(|&bpm| bpm != 0.0),
-            self.weight_kg,
-        ];
-        let mut fields = Fields::default();
-        for (spec, value) in FIELDS.iter().zip(values) {
-            let Some(value) = value else { continue };
-            if !(spec.min..=spec.max).contains(&value) {
-                return None;
-            }
-            fields.set(spec.field, value);
-        }
-        let is_whole = self.reps.is_none_or(|reps| reps.fract() == 0.0);
-        let seq = self.seq.filter(|_| is_whole)?;
-        Some(Sample { seq, boot: self.boot, at_ms: self.at_ms, uptime_ms: self.uptime_ms, fields })
+/// A sample that is right in every way, read in one pass.
+struct Good(Sample);
+
+impl<'de> Deserialize<'de> for Good {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(VisitSample).map(Good)
     }
+}
+
+struct VisitSample;
+
+impl<'de> Visitor<'de> for VisitSample {
+    type Value = Sample;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sample")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Sample, A::Error> {
+        let mut sample = Sample::default();
+        let mut seq = None;
+        let mut seen = 0_u32;
+        while let Some(key) = map.next_key::<Key>()? {
+            let bit = 1 << key as u32;
+            if seen & bit != 0 && key != Key::Unknown {
+                return Err(de::Error::custom("a key occurs twice"));
+            }
+            seen |= bit;
+            match key {
+                Key::Seq => seq = map.next_value()?,
+                Key::Boot => sample.boot = map.next_value()?,
+                Key::AtMs => sample.at_ms = map.next_value()?,
+                Key::UptimeMs => sample.uptime_ms = map.next_value()?,
+                Key::Unknown => drop(map.next_value::<IgnoredAny>()?),
+                field => {
+                    if let Some(value) = map.next_value::<Option<f64>>()? {
+                        set_field(&mut sample.fields, &FIELDS[field as usize], value)?;
+                    }
+                }
+            }
+        }
+        sample.seq = seq.ok_or_else(|| de::Error::missing_field("seq"))?;
+        Ok(sample)
+    }
+}
+
+fn set_field<E: de::Error>(fields: &mut Fields, spec: &FieldSpec, value: f64) -> Result<(), E> {
+    if spec.field == Field::HeartRateBpm && value == 0.0 {
+        return Ok(());
+    }
+    let is_right = spec.field != Field::Reps || value.fract() == 0.0;
+    if !is_right || !(spec.min..=spec.max).contains(&value) {
+        return Err(E::custom("a value is wrong"));
+    }
+    fields.set(spec.field, value);
+    Ok(())
 }
 
 /// One sample or 1 to 512 of them in an array; if one is wrong, all are refused.
 pub fn parse_telemetry(payload: &[u8]) -> Result<Vec<Sample>, Refusal> {
     reader::check_size(payload)?;
-    let is_array = payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-    let parsed = if is_array {
-        serde_json::from_slice::<Many>(payload).map(|many| Some(many.0))
+    // Here, since serde_json looks away from what it skips.
+    let text = str::from_utf8(payload).map_err(Refusal::malformed)?;
+    let parsed = if text.trim_ascii_start().starts_with('[') {
+        serde_json::from_str::<Many>(text).map(|many| many.0)
     } else {
-        serde_json::from_slice::<Plain>(payload).map(|plain| plain.check().map(|one| vec![one]))
+        serde_json::from_str::<Good>(text).map(|good| vec![good.0])
     };
-    match parsed {
-        Ok(Some(samples)) => Ok(samples),
-        Ok(None) => diagnose(payload, "something is wrong with it"),
-        Err(error) => diagnose(payload, &error),
-    }
+    parsed.or_else(|_| diagnose(payload))
 }
 
 /// An array of good samples, not longer than allowed.
@@ -99,8 +126,7 @@ impl<'de> Visitor<'de> for VisitMany {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
         let mut samples = Vec::new();
-        while let Some(plain) = items.next_element::<Plain>()? {
-            let sample = plain.check().ok_or_else(|| de::Error::custom("a sample is wrong"))?;
+        while let Some(Good(sample)) = items.next_element()? {
             if samples.len() == MAX_SAMPLES_PER_MESSAGE {
                 return Err(de::Error::custom("too many samples"));
             }
@@ -112,7 +138,7 @@ impl<'de> Visitor<'de> for VisitMany {
 
 /// Reads member by member. What the fast way refuses for a reason that this one does not see (serde's
 /// fixed-width types are stricter about `3.0`) is taken after all.
-fn diagnose(payload: &[u8], error: impl fmt::Display) -> Result<Vec<Sample>, Refusal> {
+fn diagnose(payload: &[u8]) -> Result<Vec<Sample>, Refusal> {
     match reader::value(payload)? {
         Value::Array(items) if items.is_empty() => Err(Refusal {
             code: "missing",
@@ -129,8 +155,7 @@ fn diagnose(payload: &[u8], error: impl fmt::Display) -> Result<Vec<Sample>, Ref
             .enumerate()
             .map(|(at, item)| sample(Object::of(item, format!("[{at}]."))?))
             .collect(),
-        value @ Value::Object(_) => Ok(vec![sample(Object::of(value, String::new())?)?]),
-        _ => Err(Refusal::malformed(error)),
+        value => Ok(vec![sample(Object::of(value, String::new())?)?]),
     }
 }
 

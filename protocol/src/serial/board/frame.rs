@@ -31,7 +31,7 @@ pub fn encode(message: &FirmwareMessage) -> Result<Vec<u8>, FrameError> {
     let mut plain = postcard::to_extend(message, alloc::vec![BOARD_VERSION])
         .map_err(|_| FrameError::Message)?;
     plain.extend_from_slice(&crc32fast::hash(&plain).to_le_bytes());
-    let mut frame = stuff(&plain);
+    let mut frame = cobs::encode_vec(&plain);
     if frame.len() > MAX_FRAME_BYTES {
         return Err(FrameError::TooLong);
     }
@@ -44,7 +44,10 @@ pub fn decode(frame: &[u8]) -> Result<FirmwareMessage, FrameError> {
     if frame.len() > MAX_FRAME_BYTES {
         return Err(FrameError::TooLong);
     }
-    let plain = unstuff(frame).ok_or(FrameError::Malformed)?;
+    if frame.contains(&0) {
+        return Err(FrameError::Malformed);
+    }
+    let plain = cobs::decode_vec(frame).map_err(|_| FrameError::Malformed)?;
     let (covered, checksum) = plain.split_last_chunk::<4>().ok_or(FrameError::Malformed)?;
     if crc32fast::hash(covered) != u32::from_le_bytes(*checksum) {
         return Err(FrameError::Checksum);
@@ -57,45 +60,6 @@ pub fn decode(frame: &[u8]) -> Result<FirmwareMessage, FrameError> {
         },
         Some((&version, _)) => Err(FrameError::Version(version)),
     }
-}
-
-/// COBS: no zero inside.
-#[expect(clippy::cast_possible_truncation, reason = "a run ends at 254 bytes")]
-fn stuff(plain: &[u8]) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(plain.len() + plain.len() / 254 + 2);
-    let mut runs = plain.split(|&byte| byte == 0).peekable();
-    while let Some(run) = runs.next() {
-        let mut pieces = run.chunks(254).peekable();
-        if run.is_empty() {
-            frame.push(1);
-        }
-        while let Some(piece) = pieces.next() {
-            frame.push(piece.len() as u8 + 1);
-            frame.extend_from_slice(piece);
-            // A full piece implies no zero, so the zero that ends this run needs a code of its own.
-            if piece.len() == 254 && pieces.peek().is_none() && runs.peek().is_some() {
-                frame.push(1);
-            }
-        }
-    }
-    frame
-}
-
-fn unstuff(frame: &[u8]) -> Option<Vec<u8>> {
-    let mut plain = Vec::with_capacity(frame.len());
-    let mut rest = frame;
-    while let Some((&code, after)) = rest.split_first() {
-        let (run, next) = after.split_at_checked(usize::from(code).checked_sub(1)?)?;
-        if run.contains(&0) {
-            return None;
-        }
-        plain.extend_from_slice(run);
-        if code != 0xff && !next.is_empty() {
-            plain.push(0);
-        }
-        rest = next;
-    }
-    Some(plain)
 }
 
 /// Cuts a stream into frames. What is too long is thrown away up to the next delimiter.

@@ -1,0 +1,75 @@
+//! Bytes per sample on the wire, and time per sample (printed only).
+
+use crate::gym;
+use protocol::ids::DeviceId;
+use protocol::machine::columns;
+use protocol::sync::batch::{Batch, MachineTelemetry};
+use protocol::time::Stamp;
+use std::time::Instant;
+use uuid::Uuid;
+
+fn batch(machines: u64, samples: usize) -> Batch {
+    let telemetry = (0..machines).map(|machine| {
+        let mut noise = gym::Noise::new(machine);
+        let id = u128::from(noise.bits()) << 64 | u128::from(noise.bits());
+        MachineTelemetry {
+            machine: DeviceId(Uuid::from_u128(id)),
+            clock: Stamp { boot: 7, mono_ms: 86_400_000, wall_ms: 1_790_000_000_000, synced: true },
+            columns: columns::encode(&gym::treadmill(machine, samples)),
+        }
+    });
+    Batch { epoch: 1, first_seq: 1, last_seq: 60, telemetry: telemetry.collect(), events: vec![] }
+}
+
+fn bytes_per_sample(machines: u64, samples: usize) -> f64 {
+    let encoded = batch(machines, samples).encode(3);
+    let count = usize::try_from(machines).unwrap() * samples;
+    encoded.len() as f64 / count as f64
+}
+
+#[test]
+fn a_backlog_takes_at_most_ten_bytes_per_sample() {
+    let backlog = bytes_per_sample(40, 300);
+    println!("backlog, 40 machines x 300 samples: {backlog:.2} bytes per sample");
+    assert!(backlog <= 10.0);
+}
+
+#[test]
+fn live_operation_takes_at_most_twenty_bytes_per_sample() {
+    let live = bytes_per_sample(200, 30);
+    println!("live, 200 machines x 30 samples: {live:.2} bytes per sample");
+    println!("200 x 5: {:.2}", bytes_per_sample(200, 5));
+    assert!(live <= 20.0);
+}
+
+#[test]
+fn packing_is_measured() {
+    for count in [1, 3, 30, 300, 3_000] {
+        let samples = gym::treadmill(1, count);
+        let rounds = 30_000 / count;
+        let start = Instant::now();
+        let mut block = Vec::new();
+        for _ in 0..rounds {
+            block = columns::encode(&samples);
+        }
+        let encoded = start.elapsed();
+        let start = Instant::now();
+        for _ in 0..rounds {
+            assert_eq!(columns::decode(&block).unwrap().len(), count);
+        }
+        let decoded = start.elapsed();
+        let start = Instant::now();
+        for _ in 0..rounds {
+            columns::summary(&block).unwrap();
+        }
+        let summarised = start.elapsed();
+        let total = (rounds * count) as f64;
+        println!(
+            "{count} samples: {:.1} bytes each; encode {:.0} ns, decode {:.0} ns, summary {:.0} ns",
+            block.len() as f64 / count as f64,
+            encoded.as_nanos() as f64 / total,
+            decoded.as_nanos() as f64 / total,
+            summarised.as_nanos() as f64 / total
+        );
+    }
+}
