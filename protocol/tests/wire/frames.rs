@@ -84,7 +84,7 @@ proptest! {
     ) {
         let mut line = noise;
         line.push(0);
-        messages.iter().for_each(|message| line.extend(encode(message).unwrap()));
+        line.extend(messages.iter().flat_map(|message| encode(message).unwrap()));
 
         let mut reader = FrameReader::new();
         let read: Vec<_> = line.chunks(chunk).flat_map(|chunk| reader.push(chunk)).collect();

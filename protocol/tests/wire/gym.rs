@@ -32,8 +32,8 @@ impl Noise {
 
 /// One treadmill at 1 Hz for `count` seconds: eight fields, device uptime, arrival with network jitter.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small positive times")]
-pub fn treadmill(seed: u64, count: usize) -> Vec<TimedSample> {
-    let mut noise = Noise::new(seed);
+pub fn treadmill(machine: u64, count: usize) -> Vec<TimedSample> {
+    let mut noise = Noise::new(machine);
     let pace = 1.5 + noise.unit() * 2.5;
     let (mut seq, boot) = (noise.bits() % 100_000, Some(noise.bits() as u32));
     let (mut uptime, offset) = (noise.bits() % 100_000_000, noise.bits() % 1_000_000);

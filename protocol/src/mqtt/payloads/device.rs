@@ -1,6 +1,6 @@
 //! What every device says about itself: status, maintenance, answers to commands.
 
-use super::reader::{self, Refusal};
+use super::reader::{self, Object, Refusal};
 use crate::sync::entry::{CommandResult, DeviceStatus, Maintenance};
 use serde::Serialize;
 use serde_json::Value;
@@ -38,7 +38,7 @@ pub fn parse_result(payload: &[u8]) -> Result<CommandResult, Refusal> {
     let mut object = reader::object(payload)?;
     let outcomes = "done, failed, expired, unknown";
     Ok(CommandResult {
-        id: object.required("id", |object, name| object.uuid(name))?,
+        id: object.required("id", Object::uuid)?,
         outcome: object.required("outcome", |object, name| object.word(name, outcomes))?,
         detail: object.text("detail", LONGEST_TEXT)?,
     })

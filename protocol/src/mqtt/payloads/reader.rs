@@ -112,13 +112,13 @@ impl Object {
     }
 
     /// A whole number, which may be written as `3.0`.
-    pub(super) fn integer<T: TryFrom<i128> + Display>(
+    pub(super) fn integer<T>(
         &mut self,
         name: &str,
         range: RangeInclusive<T>,
     ) -> Result<Option<T>, Refusal>
     where
-        T: PartialOrd,
+        T: TryFrom<i128> + PartialOrd + Display,
     {
         let Some(value) = self.take(name) else { return Ok(None) };
         let whole =

@@ -34,8 +34,8 @@ pub fn tap_json(tap_id: TapId, credential: &Credential, age_ms: u32) -> Vec<u8> 
 pub fn parse_tap(payload: &[u8]) -> Result<TapPayload, Refusal> {
     let mut object = reader::object(payload)?;
     Ok(TapPayload {
-        tap_id: object.required("tap_id", |object, name| object.uuid(name))?,
-        credential: credential(object.required("credential", |o, name| o.object(name))?)?,
+        tap_id: object.required("tap_id", Object::uuid)?,
+        credential: credential(object.required("credential", Object::object)?)?,
         age_ms: object.required("age_ms", |object, name| object.integer(name, 0..=u32::MAX))?,
     })
 }
@@ -52,7 +52,7 @@ fn credential(mut object: Object) -> Result<Credential, Refusal> {
 }
 
 fn nfc_uid(mut object: Object) -> Result<Credential, Refusal> {
-    let uid = object.required("uid", |object, name| object.hex(name))?;
+    let uid = object.required("uid", Object::hex)?;
     if matches!(uid.len(), 4 | 7 | 10) {
         Ok(Credential::NfcUid { uid })
     } else {
@@ -61,12 +61,12 @@ fn nfc_uid(mut object: Object) -> Result<Credential, Refusal> {
 }
 
 fn sun(mut object: Object) -> Result<Credential, Refusal> {
-    let picc_data = object.required("picc_data", |object, name| object.hex_array(name))?;
+    let picc_data = object.required("picc_data", Object::hex_array)?;
     let enc = object.hex("enc")?;
     if enc.as_ref().is_some_and(|enc| !matches!(enc.len(), 16 | 32 | 48 | 64)) {
         return Err(object.refuse("out_of_range", "enc", "is not 16, 32, 48 or 64 bytes"));
     }
-    let cmac = object.required("cmac", |object, name| object.hex_array(name))?;
+    let cmac = object.required("cmac", Object::hex_array)?;
     Ok(Credential::Sun { picc_data, enc, cmac })
 }
 

@@ -210,10 +210,10 @@ impl Serialize for Sample {
         for spec in &FIELDS {
             match self.fields.scaled(spec.field) {
                 None => {}
-                Some(scaled) if spec.scale == 1.0 => map.serialize_entry(spec.name, &scaled)?,
-                Some(scaled) => {
-                    map.serialize_entry(spec.name, &(f64::from(scaled) / spec.scale))?
+                Some(scaled) if spec.scale > 1.0 => {
+                    map.serialize_entry(spec.name, &(f64::from(scaled) / spec.scale))?;
                 }
+                Some(whole) => map.serialize_entry(spec.name, &whole)?,
             }
         }
         map.end()

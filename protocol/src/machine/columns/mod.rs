@@ -4,10 +4,13 @@
 //! a mode byte, a presence bitmap if not every sample has a value, and byte-aligned varints which zstd
 //! packs well. A column that is not there is absent, or 0 where there is no absence (source, seq, mono).
 
-mod column;
+mod mode;
+mod read;
+mod write;
 
 use super::sample::{FIELDS, Field, Sample};
-use column::{Column, Read};
+use read::Read;
+use write::Column;
 
 /// The version byte of a block.
 pub const COLUMNS_VERSION: u8 = 1;
@@ -89,8 +92,8 @@ pub fn encode(samples: &[TimedSample]) -> Vec<u8> {
 fn seal(count: u64, mask: u64, body: &[u8]) -> Vec<u8> {
     let mut block = Vec::with_capacity(body.len() + 8);
     block.push(COLUMNS_VERSION);
-    column::put_varint(&mut block, count);
-    column::put_varint(&mut block, mask);
+    mode::put_varint(&mut block, count);
+    mode::put_varint(&mut block, mask);
     block.extend_from_slice(body);
     block
 }
@@ -160,26 +163,24 @@ fn check_range(index: usize, values: &[u64]) -> Result<(), ColumnsError> {
         SEQ | MONO | AT | UPTIME => true,
         _ => values.iter().all(|&value| i32::try_from(value.cast_signed()).is_ok()),
     };
-    if fits { Ok(()) } else { Err(ColumnsError::Malformed(column::number(index))) }
+    if fits { Ok(()) } else { Err(ColumnsError::Malformed(mode::number(index))) }
 }
 
 fn gather(index: usize, samples: &[TimedSample], into: &mut Column) {
-    match index {
-        SOURCE => samples.iter().for_each(|timed| into.push(u64::from(timed.source))),
-        SEQ => samples.iter().for_each(|timed| into.push(timed.sample.seq)),
-        BOOT => samples.iter().for_each(|timed| into.push_option(timed.sample.boot.map(u64::from))),
-        MONO => samples.iter().for_each(|timed| into.push(timed.mono_ms)),
-        AT => samples
-            .iter()
-            .for_each(|timed| into.push_option(timed.sample.at_ms.map(i64::cast_unsigned))),
-        UPTIME => samples.iter().for_each(|timed| into.push_option(timed.sample.uptime_ms)),
+    let of = |timed: &TimedSample| match index {
+        SOURCE => Some(u64::from(timed.source)),
+        SEQ => Some(timed.sample.seq),
+        BOOT => timed.sample.boot.map(u64::from),
+        MONO => Some(timed.mono_ms),
+        AT => timed.sample.at_ms.map(i64::cast_unsigned),
+        UPTIME => timed.sample.uptime_ms,
         _ => {
-            let field = FIELDS[index - FIRST_FIELD].field;
-            samples.iter().for_each(|timed| {
-                let scaled = timed.sample.fields.scaled(field);
-                into.push_option(scaled.map(|scaled| i64::from(scaled).cast_unsigned()));
-            });
+            let scaled = timed.sample.fields.scaled(FIELDS[index - FIRST_FIELD].field);
+            scaled.map(|scaled| i64::from(scaled).cast_unsigned())
         }
+    };
+    for timed in samples {
+        into.push(of(timed));
     }
 }
 
@@ -200,7 +201,7 @@ fn scatter(index: usize, samples: &mut [TimedSample], presence: Option<&[u8]>, v
     };
     let mut values = values.iter();
     for (at, timed) in samples.iter_mut().enumerate() {
-        if column::is_set(bitmap, at)
+        if mode::is_set(bitmap, at)
             && let Some(&value) = values.next()
         {
             set(timed, value);
