@@ -1,0 +1,149 @@
+//! When a sample was taken, for devices that have no clock but count milliseconds since their boot.
+//!
+//! The smallest difference between arrival and uptime that a boot ever showed is the one with the least delay on the
+//! way, so it dates all others: samples that waited in a queue get the time they were taken.
+
+use protocol::ids::DeviceId;
+use std::collections::HashMap;
+
+/// The differences seen so far, of few boots per device.
+#[derive(Debug, Default)]
+pub struct DeviceTimes(HashMap<DeviceId, Vec<Boot>>);
+
+#[derive(Debug)]
+struct Boot {
+    boot: Option<u32>,
+    /// Smallest arrival − uptime, raised slowly for clocks that run slow.
+    offset_ms: i64,
+    /// When `offset_ms` was last looked at.
+    at_ms: u64,
+    last_uptime_ms: u64,
+}
+
+/// Boots remembered per device: the running one, and those whose samples a bridge may still hold.
+const BOOTS: usize = 4;
+/// The offset may grow by one in this many: a device's clock that is 100 ppm slow is followed.
+const DRIFT: u64 = 10_000;
+
+impl DeviceTimes {
+    /// The edge's monotonic time at which a sample was taken that arrived now.
+    pub fn taken_ms(
+        &mut self,
+        device: DeviceId,
+        boot: Option<u32>,
+        uptime_ms: Option<u64>,
+        now_ms: u64,
+    ) -> u64 {
+        let Some(uptime_ms) = uptime_ms else { return now_ms };
+        let seen = difference(now_ms, uptime_ms);
+        let boots = self.0.entry(device).or_default();
+        let place = boots.iter().position(|known| known.boot == boot);
+        let known = match place {
+            Some(place) => &mut boots[place],
+            None => remember(boots, Boot { boot, offset_ms: seen, at_ms: now_ms, last_uptime_ms: 0 }),
+        };
+        known.see(seen, uptime_ms, now_ms);
+        u64::try_from(known.offset_ms.saturating_add_unsigned(uptime_ms)).unwrap_or(0).min(now_ms)
+    }
+}
+
+impl Boot {
+    fn see(&mut self, seen: i64, uptime_ms: u64, now_ms: u64) {
+        // A device that names no boot and counts from the start again has booted.
+        let has_booted = self.boot.is_none() && uptime_ms < self.last_uptime_ms;
+        let drifted = self.offset_ms.saturating_add_unsigned(now_ms.saturating_sub(self.at_ms) / DRIFT);
+        if has_booted || seen <= drifted {
+            self.offset_ms = seen;
+            self.at_ms = now_ms;
+        }
+        self.last_uptime_ms = if has_booted { uptime_ms } else { self.last_uptime_ms.max(uptime_ms) };
+    }
+}
+
+fn remember(boots: &mut Vec<Boot>, new: Boot) -> &mut Boot {
+    if boots.len() == BOOTS {
+        boots.remove(0);
+    }
+    boots.push(new);
+    boots.last_mut().expect("one was just pushed")
+}
+
+fn difference(now_ms: u64, uptime_ms: u64) -> i64 {
+    i64::try_from(now_ms).unwrap_or(i64::MAX).saturating_sub_unsigned(uptime_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use uuid::Uuid;
+
+    const DEVICE: DeviceId = DeviceId(Uuid::nil());
+
+    #[test]
+    fn without_uptime_it_is_the_arrival() {
+        assert_eq!(DeviceTimes::default().taken_ms(DEVICE, Some(1), None, 77), 77);
+    }
+
+    #[test]
+    fn a_sample_that_waited_is_dated_by_the_quickest_one() {
+        let mut times = DeviceTimes::default();
+
+        times.taken_ms(DEVICE, Some(1), Some(1_000), 501_000);
+        let late = times.taken_ms(DEVICE, Some(1), Some(2_000), 507_000);
+
+        assert_eq!(late, 502_000);
+    }
+
+    #[test]
+    fn a_quicker_one_corrects_the_difference() {
+        let mut times = DeviceTimes::default();
+
+        times.taken_ms(DEVICE, Some(1), Some(1_000), 501_000);
+        times.taken_ms(DEVICE, Some(1), Some(2_000), 501_200);
+        let next = times.taken_ms(DEVICE, Some(1), Some(3_000), 503_000);
+
+        assert_eq!(next, 502_200);
+    }
+
+    #[test]
+    fn boots_do_not_mix() {
+        let mut times = DeviceTimes::default();
+
+        times.taken_ms(DEVICE, Some(1), Some(1_000), 501_000);
+        let other = times.taken_ms(DEVICE, Some(2), Some(10), 600_000);
+        let old = times.taken_ms(DEVICE, Some(1), Some(2_000), 600_100);
+
+        assert_eq!((other, old), (600_000, 502_000));
+    }
+
+    #[test]
+    fn a_device_that_names_no_boot_starts_anew_when_its_uptime_falls() {
+        let mut times = DeviceTimes::default();
+
+        times.taken_ms(DEVICE, None, Some(90_000), 100_000);
+        let after = times.taken_ms(DEVICE, None, Some(500), 200_000);
+
+        assert_eq!(after, 200_000);
+    }
+
+    #[test]
+    fn a_slow_clock_is_followed() {
+        let mut times = DeviceTimes::default();
+        let day_ms = 86_400_000;
+
+        times.taken_ms(DEVICE, Some(1), Some(0), 1_000);
+        let next_day = times.taken_ms(DEVICE, Some(1), Some(day_ms - 5_000), day_ms + 1_000);
+
+        assert_eq!(next_day, day_ms + 1_000);
+    }
+
+    #[test]
+    fn no_uptime_dates_a_sample_into_the_future_or_overflows() {
+        let mut times = DeviceTimes::default();
+
+        times.taken_ms(DEVICE, Some(1), Some(u64::MAX), 1_000);
+        let taken = times.taken_ms(DEVICE, Some(1), Some(u64::MAX), 2_000);
+
+        assert!(taken <= 2_000);
+    }
+}

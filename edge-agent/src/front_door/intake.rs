@@ -1,0 +1,183 @@
+//! From an authorized message to what the journal takes: parsed, dated, and with what is to be told to whom.
+
+use super::acl::Grant;
+use super::codec::Publish as Packet;
+use super::device_time::DeviceTimes;
+use crate::journal::{Publish, Received, What, digest};
+use crate::ops::clock::Clock;
+use crate::registry::Registry;
+use bytes::Bytes;
+use protocol::mqtt::payloads::{
+    ErrorReport, MAX_PAYLOAD_BYTES, Refusal, parse_challenge, parse_maintenance,
+    parse_raw_frame, parse_result, parse_set, parse_status, parse_tap, parse_telemetry,
+};
+use protocol::mqtt::topics::Topic;
+use protocol::machine::Sample;
+use protocol::sync::entry::{Body, Reject, Tap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Turns messages into what the journal takes.
+#[derive(Clone)]
+pub struct Intake {
+    registry: Registry,
+    clock: Clock,
+    times: Arc<Mutex<DeviceTimes>>,
+}
+
+/// A message for the journal, and whether it is a reject.
+pub struct Taken {
+    pub received: Received,
+    pub is_reject: bool,
+}
+
+/// A reject keeps so much of topic and payload.
+const KEPT: usize = 256;
+
+impl Intake {
+    pub fn new(registry: Registry, clock: Clock) -> Self {
+        Self { registry, clock, times: Arc::default() }
+    }
+
+    /// Reads a message. One that cannot be used becomes a reject: nothing is lost without a trace.
+    pub fn take(&self, grant: &Grant, packet: &Packet, is_observed: bool) -> Taken {
+        let read = if packet.cut > 0 { Err(too_large()) } else { self.read(grant, &packet.payload) };
+        match read {
+            Ok(what) => {
+                let mut received = Received::new(grant.source, what);
+                received.dup = packet.dup;
+                if needs_digest(&received.what) {
+                    received.payload_digest = digest(&packet.payload);
+                }
+                received.fan_out = pass_on(grant, packet, is_observed);
+                Taken { received, is_reject: false }
+            }
+            Err(refusal) => Taken { received: reject(grant, packet, refusal), is_reject: true },
+        }
+    }
+
+    fn read(&self, grant: &Grant, payload: &[u8]) -> Result<What, Refusal> {
+        let body = match grant.topic {
+            Topic::MachineTelemetry(_) => return self.telemetry(grant, payload),
+            Topic::MachineSet(_) => {
+                let set = parse_set(payload)?;
+                let taken_ms = self.taken_ms(grant, set.boot, set.uptime_ms);
+                Body::Set(set.finish(taken_ms))
+            }
+            Topic::MachineStatus(_) | Topic::ReaderStatus(_) | Topic::BridgeStatus(_) => {
+                Body::Status(parse_status(payload)?)
+            }
+            Topic::MachineMaintenance(_) => Body::Maintenance(parse_maintenance(payload)?),
+            Topic::ReaderTap(_) => {
+                let tap = parse_tap(payload)?;
+                let credential = tap.credential.stored(&self.registry.credential_key());
+                Body::Tap(Tap { tap_id: tap.tap_id, credential, age_ms: tap.age_ms })
+            }
+            Topic::Results(..) => Body::CommandResult(parse_result(payload)?),
+            Topic::MachineFtms(_) | Topic::MachineCsafe(_) => {
+                parse_raw_frame(payload)?;
+                return Err(unsupported("raw frames are not decoded by this version"));
+            }
+            Topic::ReaderChallenge(_) => {
+                parse_challenge(payload)?;
+                return Err(unsupported("this version gives no nonces"));
+            }
+            Topic::MachineLink(_)
+            | Topic::ReaderDecision(_)
+            | Topic::Commands(..)
+            | Topic::Errors(..) => return Err(unsupported("devices do not send this")),
+        };
+        Ok(What::Event(body))
+    }
+
+    fn telemetry(&self, grant: &Grant, payload: &[u8]) -> Result<What, Refusal> {
+        let samples = parse_telemetry(payload)?;
+        // The journal dates samples, it sees whole groups of them. Here they only tell when the device started.
+        if let Some(sample) = samples.last() {
+            self.taken_ms(grant, sample.boot, sample.uptime_ms);
+        }
+        Ok(What::Telemetry(samples))
+    }
+
+    fn taken_ms(&self, grant: &Grant, boot: Option<u32>, uptime_ms: Option<u64>) -> u64 {
+        let now_ms = self.clock.mono_ms();
+        let (Some(device), Some(_)) = (grant.source.device(), uptime_ms) else { return now_ms };
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.taken_ms(device, boot, uptime_ms, now_ms)
+    }
+}
+
+/// What has neither `boot` nor an id of its own is known again only by its bytes.
+fn needs_digest(what: &What) -> bool {
+    let is_bootless = |sample: &Sample| sample.boot.is_none();
+    match what {
+        What::Telemetry(samples) => samples.iter().any(is_bootless),
+        What::Event(Body::Tap(_)) | What::FanOut => false,
+        What::Event(_) => true,
+    }
+}
+
+/// Statuses are kept for later subscribers if the device wants it; everything else goes only to those who listen now.
+fn pass_on(grant: &Grant, packet: &Packet, is_observed: bool) -> Option<Publish> {
+    let retain = packet.retain && grant.topic.is_retained();
+    let is_for_observers = matches!(
+        grant.topic,
+        Topic::MachineTelemetry(_)
+            | Topic::MachineSet(_)
+            | Topic::MachineStatus(_)
+            | Topic::ReaderStatus(_)
+            | Topic::BridgeStatus(_)
+    );
+    (retain || is_for_observers && is_observed).then(|| Publish {
+        topic: String::from_utf8_lossy(&packet.topic).into_owned(),
+        // A copy: a slice would keep the whole read buffer alive as long as the router keeps the message.
+        payload: Bytes::copy_from_slice(&packet.payload),
+        retain,
+    })
+}
+
+fn reject(grant: &Grant, packet: &Packet, refusal: Refusal) -> Received {
+    let topic = grant.topic.to_string();
+    let Refusal { code, field, message } = refusal;
+    let report = ErrorReport {
+        topic: topic.clone(),
+        seq: seq_of(&packet.payload),
+        code: code.to_owned(),
+        field: field.clone(),
+        message: message.clone(),
+    };
+    let errors = Topic::Errors(grant.topic.role(), grant.topic.code().clone());
+    let body = Body::Reject(Reject {
+        topic,
+        code: code.to_owned(),
+        field,
+        message,
+        payload: packet.payload[..packet.payload.len().min(KEPT)].to_vec(),
+        count: 1,
+    });
+    let mut received = Received::new(grant.source, What::Event(body));
+    received.dup = packet.dup;
+    received.payload_digest = digest(&packet.payload);
+    received.fan_out = serde_json::to_vec(&report).ok().map(|payload| Publish {
+        topic: errors.to_string(),
+        payload: Bytes::from(payload),
+        retain: false,
+    });
+    received
+}
+
+/// The `seq` of a payload that is otherwise unusable, for the report to the device.
+fn seq_of(payload: &[u8]) -> Option<u64> {
+    if payload.len() > MAX_PAYLOAD_BYTES {
+        return None;
+    }
+    serde_json::from_slice::<serde_json::Value>(payload).ok()?.get("seq")?.as_u64()
+}
+
+fn too_large() -> Refusal {
+    let message = format!("the payload is larger than {} bytes", MAX_PAYLOAD_BYTES);
+    Refusal { code: "too_large", field: None, message }
+}
+
+fn unsupported(message: &str) -> Refusal {
+    Refusal { code: "unsupported", field: None, message: message.to_owned() }
+}

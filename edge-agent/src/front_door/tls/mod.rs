@@ -1,0 +1,183 @@
+//! TLS of the front door: certificates that change without a restart, and client certificates where there are some.
+
+mod ca;
+mod names;
+
+pub use ca::{BranchCa, Certified};
+
+use crate::ops::clock::Clock;
+use crate::ops::durable::write_private;
+use anyhow::{Context as _, Result, bail};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::time_provider::TimeProvider;
+use rustls::{RootCertStore, ServerConfig};
+use std::fs;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tracing::info;
+
+/// The present certificates; clones share them.
+#[derive(Clone)]
+pub struct Tls(Arc<Shared>);
+
+struct Shared {
+    ca: BranchCa,
+    clock: Clock,
+    configured_names: Vec<String>,
+    config: RwLock<Arc<ServerConfig>>,
+}
+
+const SERVER: &str = "server.pem";
+const SERVER_KEY: &str = "server.key";
+/// Names the server certificate was made for, one a line.
+const SERVER_NAMES: &str = "server.names";
+/// The server certificate is made anew when it has less than this left.
+const RENEW: Duration = Duration::from_hours(24 * 60);
+
+impl Tls {
+    /// Certificates out of the branch CA; they are made where they are missing.
+    pub fn open(ca: BranchCa, configured_names: Vec<String>, clock: Clock) -> Result<Self> {
+        let config = server_config(&ca, &configured_names, &clock)?;
+        let config = RwLock::new(Arc::new(config));
+        Ok(Self(Arc::new(Shared { ca, clock, configured_names, config })))
+    }
+
+    /// Makes a new server certificate if this one is about to expire or the computer has new names, and reads all
+    /// files again. Connections that are there already stay as they are.
+    pub fn refresh(&self) -> Result<()> {
+        let shared = &self.0;
+        let config = server_config(&shared.ca, &shared.configured_names, &shared.clock)?;
+        *shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        Ok(())
+    }
+
+    /// For other servers of the agent: the same certificate.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The roots that devices are to trust.
+    pub fn export(&self) -> String {
+        self.0.ca.export()
+    }
+
+    /// Shakes hands, and tells the name in the client's certificate if it has one of this branch.
+    pub async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> std::io::Result<(TlsStream<TcpStream>, Option<String>)> {
+        let stream = TlsAcceptor::from(self.config()).accept(stream).await?;
+        let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certified = certificate.and_then(|certificate| common_name(certificate));
+        Ok((stream, certified))
+    }
+}
+
+fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    let name = parsed.subject().iter_common_name().next()?.as_str().ok()?;
+    Some(name.to_owned())
+}
+
+fn server_config(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<ServerConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let (chain, key) = match kept_server(ca, configured, clock) {
+        Ok(kept) => kept,
+        Err(reason) => {
+            info!(reason = %reason, "a server certificate is made");
+            make_server(ca, configured, clock)?;
+            kept_server(ca, configured, clock)?
+        }
+    };
+    let verifier = WebPkiClientVerifier::builder_with_provider(
+        Arc::new(roots(&ca.export())?),
+        Arc::clone(&provider),
+    )
+    .allow_unauthenticated()
+    .build()
+    .context("the branch's roots cannot be used")?;
+    let time = Arc::new(BranchTime(clock.clone()));
+    let mut config = with_provider(provider, time)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(chain, key)
+        .context("the server certificate cannot be used")?;
+    // A device that reconnects has no session to resume: the agent keeps no state for it.
+    config.send_tls13_tickets = 1;
+    Ok(config)
+}
+
+fn with_provider(
+    provider: Arc<CryptoProvider>,
+    time: Arc<dyn TimeProvider>,
+) -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>> {
+    ServerConfig::builder_with_details(provider, time)
+        .with_safe_default_protocol_versions()
+        .context("no TLS version is left")
+}
+
+fn make_server(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<()> {
+    let names = names::server_names(configured);
+    let made = ca.issue_server(&names, clock.latest_ms())?;
+    let folder = ca.folder();
+    write_private(&folder.join(SERVER_KEY), made.key.as_bytes())?;
+    write_private(&folder.join(SERVER), made.certificate.as_bytes())?;
+    write_private(&folder.join(SERVER_NAMES), names.join("\n").as_bytes())
+}
+
+type Kept = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+/// The server certificate on disk, unless it has to be made anew.
+fn kept_server(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<Kept> {
+    let folder = ca.folder();
+    let names = fs::read_to_string(folder.join(SERVER_NAMES)).context("there is none")?;
+    if names != names::server_names(configured).join("\n") {
+        bail!("the computer has other names now");
+    }
+    let chain = fs::read(folder.join(SERVER)).context("there is none")?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&chain).collect::<Result<_, _>>()?;
+    let key = PrivateKeyDer::from_pem_slice(&fs::read(folder.join(SERVER_KEY))?)?;
+    let leaf = chain.first().context("the file is empty")?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(leaf)?;
+    let left_ms = parsed.validity().not_after.timestamp() * 1_000 - clock.latest_ms();
+    if left_ms < i64::try_from(RENEW.as_millis())? {
+        bail!("it is about to expire");
+    }
+    let root = roots(&ca.export())?;
+    let is_ours = root.roots.iter().any(|root| root.subject.as_ref() == issuer_of(&parsed));
+    if !is_ours {
+        bail!("its root has been replaced");
+    }
+    Ok((chain, key))
+}
+
+/// The issuer's name as a trust anchor has it: without the outer SEQUENCE.
+fn issuer_of<'a>(certificate: &'a x509_parser::certificate::X509Certificate<'_>) -> &'a [u8] {
+    let raw = certificate.issuer().as_raw();
+    let header = if raw.get(1).is_some_and(|len| *len < 0x80) { 2 } else { 3 };
+    raw.get(header..).unwrap_or_default()
+}
+
+fn roots(pem: &str) -> Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+        roots.add(root?)?;
+    }
+    Ok(roots)
+}
+
+/// The latest of clock, floor and build date: an edge that woke up in 1970 still checks certificates sensibly.
+#[derive(Debug)]
+struct BranchTime(Clock);
+
+impl TimeProvider for BranchTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since_1970 = u64::try_from(self.0.latest_ms()).unwrap_or(0);
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(since_1970)))
+    }
+}
