@@ -1,1 +1,46 @@
-//! Being written.
+//! The journal: what came in is on disk before anybody is told so, and stays there until the cloud has it.
+//!
+//! One thread owns the writing connection (`writer`); reading for the uplink has a connection of its own, so it
+//! never delays a commit. Entries are numbered without holes: `seq` counts within an `epoch`, a random number
+//! drawn at every opening, and what is thinned or dropped leaves an entry that covers its range.
+
+mod carve;
+mod check;
+mod classes;
+mod commit;
+mod config;
+mod connection;
+mod devices;
+mod disk;
+mod entry;
+mod epochs;
+mod group;
+mod handle;
+mod maintenance;
+mod merge;
+mod message;
+mod open;
+mod quota;
+mod reader;
+mod recent;
+mod rejects;
+mod repeats;
+mod retained;
+mod salvage;
+mod schema;
+mod stats;
+mod taken;
+mod thin;
+mod verify;
+mod writer;
+
+pub use config::{JournalConfig, Limits, Synchronous};
+pub use handle::{BatchLimits, Closed, Journal, Opened};
+pub use message::{Ack, AckSink, Committed, Item, Publish, Received, What};
+pub use protocol::sync::state::Position;
+pub use repeats::digest;
+pub use stats::{JournalStats, Mode};
+pub use verify::{Report, verify};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! From a received message to a place in the group: repeats are left out, rejects limited, times worked out.
+
+use super::classes::Class;
+use super::devices::Devices;
+use super::group::{Group, PendingEvent};
+use super::message::{Item, Received, What};
+use super::recent::RecentIds;
+use super::rejects::Rejects;
+use super::repeats::{Repeats, put_digest};
+use super::retained::Retained;
+use super::taken::Starts;
+use protocol::machine::{Sample, TimedSample};
+use protocol::sync::entry::{Body, Event, MAX_ENTRY_BYTES, Reject, Source};
+use protocol::time::Stamp;
+use tokio::time::Instant;
+
+/// What the writer knows beside the entries. It changes when a message is taken in and is durable with the
+/// commit of the message's group.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Which messages came before.
+    pub repeats: Repeats,
+    /// Local numbers.
+    pub devices: Devices,
+    /// Ids of taps and sets.
+    pub recent: RecentIds,
+    /// Limits of rejects.
+    pub rejects: Rejects,
+    /// Retained values.
+    pub retained: Retained,
+    /// When devices started.
+    pub starts: Starts,
+    /// Repeats left out since the start.
+    pub repeats_seen: u64,
+    /// Rejects taken in since the start.
+    pub rejects_seen: u64,
+}
+
+/// What a packed sample costs at most in memory and on disk, for the bound of a group.
+const SAMPLE_BYTES: usize = 100;
+
+impl Memory {
+    /// Takes a message into the group.
+    pub fn accept(&mut self, group: &mut Group, now: Instant, stamp: Stamp, received: Received) {
+        let Received { source, ack, what, dup, payload_digest, fan_out } = received;
+        if let Some(ack) = ack {
+            group.add_ack(ack);
+        }
+        let digest = (dup, payload_digest);
+        let (stored, bytes) = match what {
+            What::Telemetry(samples) => self.accept_samples(group, source, stamp, samples, digest),
+            What::Event(body) => self.accept_event(group, source, stamp, body, digest),
+            What::FanOut => (Some(What::FanOut), 0),
+        };
+        group.arrived(now, bytes);
+        let Some(what) = stored else {
+            self.repeats_seen += 1;
+            return;
+        };
+        if let Some(publish) = &fan_out {
+            self.retained.keep(publish);
+        }
+        group.items.push(Item { source, stamp, what, publish: fan_out });
+    }
+
+    fn accept_samples(
+        &mut self,
+        group: &mut Group,
+        source: Source,
+        stamp: Stamp,
+        mut samples: Vec<Sample>,
+        (dup, digest): (bool, u64),
+    ) -> (Option<What>, usize) {
+        let number = self.devices.number(source.device());
+        let seen = self.repeats.device(number);
+        let has_bootless = samples.iter().any(|sample| sample.boot.is_none());
+        let is_known = has_bootless && dup && seen.knows(digest);
+        samples.retain(|sample| match sample.boot {
+            Some(boot) => seen.note(boot, sample.seq),
+            None => !is_known,
+        });
+        if has_bootless && !is_known {
+            seen.note_digest(digest);
+            put_digest(&mut group.digests, number, digest);
+        }
+        if samples.is_empty() {
+            return (None, 0);
+        }
+        for sample in &samples {
+            if let Some(uptime_ms) = sample.uptime_ms {
+                self.starts.observe(number, sample.boot, stamp.mono_ms, uptime_ms);
+            }
+            group.samples.push(TimedSample { source: number, mono_ms: stamp.mono_ms, sample: *sample });
+        }
+        let bytes = samples.len() * SAMPLE_BYTES;
+        (Some(What::Telemetry(samples)), bytes)
+    }
+
+    fn accept_event(
+        &mut self,
+        group: &mut Group,
+        source: Source,
+        stamp: Stamp,
+        body: Body,
+        digest: (bool, u64),
+    ) -> (Option<What>, usize) {
+        let number = self.devices.number(source.device());
+        let Some(digests) = self.digests_if_new(number, stamp, &body, digest) else {
+            return (None, 0);
+        };
+        let body = match body {
+            Body::Reject(reject) => {
+                self.rejects_seen += 1;
+                match self.rejects.admit(number, source, stamp, reject) {
+                    Some(reject) => Body::Reject(reject),
+                    // Its count is a row of the commit: the ack waits for it, nothing else does.
+                    None => return (None, 0),
+                }
+            }
+            body => body,
+        };
+        let bytes = self.add_event(group, Event { stamp, source, body: body.clone() }, digests);
+        (Some(What::Event(body)), bytes)
+    }
+
+    /// Puts an event into the group. Its size.
+    pub fn add_event(&mut self, group: &mut Group, event: Event, digests: Option<Vec<u8>>) -> usize {
+        let class = Class::of(&event.body);
+        let stamp = event.stamp;
+        let mut payload = event.encode();
+        if payload.len() > MAX_ENTRY_BYTES {
+            payload = Event { body: too_large(), ..event }.encode();
+        }
+        let bytes = payload.len();
+        group.is_at_once |= class.is_at_once();
+        group.events.push(PendingEvent { class, stamp, payload, digests });
+        bytes
+    }
+
+    /// The digests that the event's entry is to carry; nothing if the event came before.
+    fn digests_if_new(
+        &mut self,
+        number: u32,
+        stamp: Stamp,
+        body: &Body,
+        (dup, digest): (bool, u64),
+    ) -> Option<Option<Vec<u8>>> {
+        let (id, boot) = match body {
+            Body::Tap(tap) => (Some(tap.tap_id.0), None),
+            Body::Set(set) => (set.set_id.map(|id| id.0), set.boot.map(|boot| (boot, set.seq))),
+            _ => (None, None),
+        };
+        let seen = self.repeats.device(number);
+        if id.is_none() && boot.is_none() && number != 0 {
+            if dup && seen.knows(digest) {
+                return None;
+            }
+            seen.note_digest(digest);
+            let mut digests = Vec::new();
+            put_digest(&mut digests, number, digest);
+            return Some(Some(digests));
+        }
+        let is_new_number = boot.is_none_or(|(boot, seq)| seen.note(boot, seq));
+        let is_new_id = id.is_none_or(|id| self.recent.note(id, stamp));
+        (is_new_number && is_new_id).then_some(None)
+    }
+
+    /// Works out when the samples of a group were taken, and puts samples of a device side by side.
+    pub fn seal(&self, group: &mut Group) {
+        for timed in &mut group.samples {
+            if let Some(uptime_ms) = timed.sample.uptime_ms {
+                timed.mono_ms =
+                    self.starts.taken(timed.source, timed.sample.boot, timed.mono_ms, uptime_ms);
+            }
+        }
+        group.samples.sort_by_key(|timed| timed.source);
+    }
+}
+
+fn too_large() -> Body {
+    Body::Reject(Reject {
+        topic: String::new(),
+        code: "too_large".to_owned(),
+        field: None,
+        message: format!("an event has at most {MAX_ENTRY_BYTES} bytes"),
+        payload: Vec::new(),
+        count: 1,
+    })
+}
