@@ -19,8 +19,7 @@ pub fn writing(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connec
         Synchronous::Off => "OFF",
     };
     connection.execute_batch(&format!("PRAGMA page_size = {PAGE_BYTES}"))?;
-    let mode: String =
-        connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(rusqlite::Error::InvalidParameterName(format!(
             "the file system allows no write-ahead log, only {mode}"
@@ -46,8 +45,10 @@ pub fn reading(path: &Path) -> rusqlite::Result<Connection> {
 
 /// A connection that only checkpoints.
 pub fn checkpointing(path: &Path, synchronous: Synchronous) -> rusqlite::Result<Connection> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(BUSY)?;
     let synchronous = if synchronous == Synchronous::Full { "FULL" } else { "OFF" };
     connection

@@ -1,6 +1,7 @@
 //! Openings of the journal, in order of age, and how far the cloud has each of them.
 
 use super::schema;
+use protocol::sync::state::Position;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// One opening of the journal for writing.
@@ -94,6 +95,20 @@ impl Epochs {
         self.0.iter().find(|epoch| !epoch.is_done()).copied()
     }
 
+    /// The epoch and number to read from: behind `after`, and never what the cloud has.
+    pub fn next_range(&self, after: Option<Position>) -> Option<(Epoch, u64)> {
+        let index = after
+            .and_then(|after| self.0.iter().position(|epoch| epoch.epoch == after.epoch))
+            .unwrap_or(0);
+        let from = |epoch: &Epoch| {
+            let sent =
+                after.filter(|after| after.epoch == epoch.epoch).map_or(0, |after| after.seq);
+            sent.max(epoch.acked_seq) + 1
+        };
+        let mut ranges = self.0[index..].iter().map(|epoch| (*epoch, from(epoch)));
+        ranges.find(|(epoch, first_seq)| *first_seq <= epoch.last_seq)
+    }
+
     /// Entries that the cloud does not have.
     pub fn backlog(&self) -> u64 {
         self.0.iter().map(|epoch| epoch.last_seq.saturating_sub(epoch.acked_seq)).sum()
@@ -102,7 +117,8 @@ impl Epochs {
     /// Everything before this key is with the cloud.
     pub fn acked_pos(&self) -> u64 {
         let current = self.current();
-        self.oldest_unsent().map_or(current.pos(current.last_seq + 1), |epoch| epoch.pos(epoch.acked_seq + 1))
+        self.oldest_unsent()
+            .map_or(current.pos(current.last_seq + 1), |epoch| epoch.pos(epoch.acked_seq + 1))
     }
 
     /// Key of the first entry behind an epoch.

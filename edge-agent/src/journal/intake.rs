@@ -12,6 +12,7 @@ use super::taken::Starts;
 use protocol::machine::{Sample, TimedSample};
 use protocol::sync::entry::{Body, Event, MAX_ENTRY_BYTES, Reject, Source};
 use protocol::time::Stamp;
+use rusqlite::Connection;
 use tokio::time::Instant;
 
 /// What the writer knows beside the entries. It changes when a message is taken in and is durable with the
@@ -53,10 +54,7 @@ impl Memory {
             What::FanOut => (Some(What::FanOut), 0),
         };
         group.arrived(now, bytes);
-        let Some(what) = stored else {
-            self.repeats_seen += 1;
-            return;
-        };
+        let Some(what) = stored else { return };
         if let Some(publish) = &fan_out {
             self.retained.keep(publish);
         }
@@ -84,13 +82,18 @@ impl Memory {
             put_digest(&mut group.digests, number, digest);
         }
         if samples.is_empty() {
+            self.repeats_seen += 1;
             return (None, 0);
         }
         for sample in &samples {
             if let Some(uptime_ms) = sample.uptime_ms {
                 self.starts.observe(number, sample.boot, stamp.mono_ms, uptime_ms);
             }
-            group.samples.push(TimedSample { source: number, mono_ms: stamp.mono_ms, sample: *sample });
+            group.samples.push(TimedSample {
+                source: number,
+                mono_ms: stamp.mono_ms,
+                sample: *sample,
+            });
         }
         let bytes = samples.len() * SAMPLE_BYTES;
         (Some(What::Telemetry(samples)), bytes)
@@ -106,6 +109,7 @@ impl Memory {
     ) -> (Option<What>, usize) {
         let number = self.devices.number(source.device());
         let Some(digests) = self.digests_if_new(number, stamp, &body, digest) else {
+            self.repeats_seen += 1;
             return (None, 0);
         };
         let body = match body {
@@ -124,7 +128,12 @@ impl Memory {
     }
 
     /// Puts an event into the group. Its size.
-    pub fn add_event(&mut self, group: &mut Group, event: Event, digests: Option<Vec<u8>>) -> usize {
+    pub fn add_event(
+        &mut self,
+        group: &mut Group,
+        event: Event,
+        digests: Option<Vec<u8>>,
+    ) -> usize {
         let class = Class::of(&event.body);
         let stamp = event.stamp;
         let mut payload = event.encode();
@@ -163,6 +172,36 @@ impl Memory {
         let is_new_number = boot.is_none_or(|(boot, seq)| seen.note(boot, seq));
         let is_new_id = id.is_none_or(|id| self.recent.note(id, stamp));
         (is_new_number && is_new_id).then_some(None)
+    }
+
+    /// Whether a commit has to write more than the entries of its group.
+    pub fn is_changed(&self) -> bool {
+        self.retained.is_changed() || self.rejects.is_changed()
+    }
+
+    /// Writes everything that changed but the repeats, as part of the caller's transaction.
+    pub fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
+        self.devices.save(connection)?;
+        self.recent.save(connection)?;
+        self.rejects.save(connection)?;
+        self.retained.save(connection)
+    }
+
+    /// The transaction is committed.
+    pub fn saved(&mut self) {
+        self.devices.saved();
+        self.recent.saved();
+        self.rejects.saved();
+        self.retained.saved();
+    }
+
+    /// The file is a new one: everything has to be written anew.
+    pub fn unsaved(&mut self) {
+        self.devices.unsaved();
+        self.recent.unsaved();
+        self.rejects.unsaved();
+        self.retained.unsaved();
+        self.repeats.unsaved();
     }
 
     /// Works out when the samples of a group were taken, and puts samples of a device side by side.

@@ -4,8 +4,7 @@
 //! never delays a commit. Entries are numbered without holes: `seq` counts within an `epoch`, a random number
 //! drawn at every opening, and what is thinned or dropped leaves an entry that covers its range.
 
-mod carve;
-mod check;
+mod checkpoint;
 mod classes;
 mod commit;
 mod config;
@@ -16,22 +15,20 @@ mod entry;
 mod epochs;
 mod group;
 mod handle;
+mod intake;
 mod maintenance;
 mod merge;
 mod message;
 mod open;
-mod quota;
+mod packing;
 mod reader;
 mod recent;
 mod rejects;
 mod repeats;
 mod retained;
-mod salvage;
 mod schema;
 mod stats;
 mod taken;
-mod thin;
-mod verify;
 mod writer;
 
 pub use config::{JournalConfig, Limits, Synchronous};
@@ -40,7 +37,6 @@ pub use message::{Ack, AckSink, Committed, Item, Publish, Received, What};
 pub use protocol::sync::state::Position;
 pub use repeats::digest;
 pub use stats::{JournalStats, Mode};
-pub use verify::{Report, verify};
 
 #[cfg(test)]
 mod tests;

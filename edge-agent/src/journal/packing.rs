@@ -77,13 +77,17 @@ mod tests {
 
     #[test]
     fn what_is_too_large_for_an_entry_is_split() {
-        let samples = samples(60_000, |n| (n.wrapping_mul(2_654_435_761) >> 1).cast_signed());
+        let samples = samples(60_000, |n| {
+            let mixed = (n ^ (n >> 7)).wrapping_mul(0x85eb_ca6b);
+            ((mixed ^ (mixed >> 13)).wrapping_mul(0xc2b2_ae35) >> 1).cast_signed()
+        });
 
         let packed = pack(&samples);
 
         assert!(packed.len() > 1);
         assert!(packed.iter().all(|(payload, _)| payload.len() <= MAX_ENTRY_BYTES));
-        let unpacked: Vec<_> = packed.iter().flat_map(|(payload, _)| unpack(payload).unwrap()).collect();
+        let unpacked: Vec<_> =
+            packed.iter().flat_map(|(payload, _)| unpack(payload).unwrap()).collect();
         assert_eq!(unpacked, samples);
     }
 

@@ -15,7 +15,11 @@ const HOUR_MS: u64 = 3600 * 1000;
 
 /// The running hours, by local number of the device.
 #[derive(Debug, Default)]
-pub struct Rejects(HashMap<u32, Hour>);
+pub struct Rejects {
+    hours: HashMap<u32, Hour>,
+    /// Devices whose count has become an entry of the next commit.
+    over: Vec<u32>,
+}
 
 #[derive(Debug)]
 struct Hour {
@@ -27,8 +31,14 @@ struct Hour {
 
 impl Rejects {
     /// Takes a reject in. It comes back if it is to be kept in full.
-    pub fn admit(&mut self, device: u32, source: Source, stamp: Stamp, reject: Reject) -> Option<Reject> {
-        let hour = self.0.entry(device).or_insert(Hour {
+    pub fn admit(
+        &mut self,
+        device: u32,
+        source: Source,
+        stamp: Stamp,
+        reject: Reject,
+    ) -> Option<Reject> {
+        let hour = self.hours.entry(device).or_insert(Hour {
             started_mono_ms: stamp.mono_ms,
             full: 0,
             counted: None,
@@ -48,22 +58,33 @@ impl Rejects {
         None
     }
 
-    /// Counts of hours that are over, to be journaled now, with the device whose row is to be deleted.
-    pub fn over(&mut self, mono_ms: u64) -> Vec<(u32, Event)> {
-        self.0.retain(|_, hour| !hour.is_over(mono_ms) || hour.counted.is_some());
-        let over = self.0.iter_mut().filter(|(_, hour)| hour.is_over(mono_ms));
-        over.filter_map(|(&device, hour)| {
-            let event = hour.event()?;
-            (hour.counted, hour.is_changed) = (None, false);
-            (hour.started_mono_ms, hour.full) = (mono_ms, 0);
-            Some((device, event))
-        })
-        .collect()
+    /// Counts of hours that are over, for the next commit.
+    pub fn over(&mut self, mono_ms: u64) -> Vec<Event> {
+        self.hours.retain(|_, hour| !hour.is_over(mono_ms) || hour.counted.is_some());
+        let over = self.hours.iter_mut().filter(|(_, hour)| hour.is_over(mono_ms));
+        let mut events = Vec::new();
+        for (&device, hour) in over {
+            if let Some(event) = hour.event() {
+                (hour.counted, hour.is_changed) = (None, false);
+                (hour.started_mono_ms, hour.full) = (mono_ms, 0);
+                self.over.push(device);
+                events.push(event);
+            }
+        }
+        events
+    }
+
+    /// Whether any count is not on disk yet.
+    pub fn is_changed(&self) -> bool {
+        self.hours.values().any(|hour| hour.is_changed)
     }
 
     /// Writes counts that changed, as part of the caller's transaction.
     pub fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
-        for (device, hour) in self.0.iter().filter(|(_, hour)| hour.is_changed) {
+        for device in &self.over {
+            connection.prepare_cached(schema::DELETE_COUNTED_REJECT)?.execute([device])?;
+        }
+        for (device, hour) in self.hours.iter().filter(|(_, hour)| hour.is_changed) {
             if let Some(event) = hour.event() {
                 connection
                     .prepare_cached(schema::PUT_COUNTED_REJECT)?
@@ -75,12 +96,13 @@ impl Rejects {
 
     /// The transaction is committed.
     pub fn saved(&mut self) {
-        self.0.values_mut().for_each(|hour| hour.is_changed = false);
+        self.over.clear();
+        self.hours.values_mut().for_each(|hour| hour.is_changed = false);
     }
 
     /// Everything has to be written anew.
     pub fn unsaved(&mut self) {
-        self.0.values_mut().for_each(|hour| hour.is_changed = true);
+        self.hours.values_mut().for_each(|hour| hour.is_changed = true);
     }
 
     /// Reads the table. Those hours are over: the counts were left by an earlier opening.
@@ -93,8 +115,9 @@ impl Rejects {
                 && let Body::Reject(reject) = &event.body
             {
                 let counted = Some((event.clone(), reject.count));
-                let hour = Hour { started_mono_ms: 0, full: FULL_PER_HOUR, counted, is_changed: false };
-                self.0.insert(row.get(0)?, hour);
+                let hour =
+                    Hour { started_mono_ms: 0, full: FULL_PER_HOUR, counted, is_changed: false };
+                self.hours.insert(row.get(0)?, hour);
             }
         }
         Ok(())
@@ -139,14 +162,15 @@ mod tests {
     #[test]
     fn a_hundred_an_hour_are_kept_and_the_others_counted() {
         let mut rejects = Rejects::default();
-        let kept = (0..250).filter(|_| rejects.admit(1, Source::Edge, stamp(5), reject()).is_some());
+        let kept =
+            (0..250).filter(|_| rejects.admit(1, Source::Edge, stamp(5), reject()).is_some());
         assert_eq!(kept.count(), 100);
         assert!(rejects.admit(2, Source::Edge, stamp(5), reject()).is_some(), "per device");
         assert!(rejects.over(HOUR_MS).is_empty());
 
         let over = rejects.over(5 + HOUR_MS);
 
-        let [(1, Event { body: Body::Reject(counted), .. })] = over.as_slice() else {
+        let [Event { body: Body::Reject(counted), .. }] = over.as_slice() else {
             panic!("{over:?}")
         };
         assert_eq!((counted.count, counted.payload.len()), (150, 0));
@@ -165,6 +189,9 @@ mod tests {
         read.load(&connection).unwrap();
 
         assert_eq!(read.over(6).len(), 1);
-        assert!(read.over(6).is_empty());
+        read.save(&connection).unwrap();
+        let mut empty = Rejects::default();
+        empty.load(&connection).unwrap();
+        assert!(empty.over(6).is_empty());
     }
 }

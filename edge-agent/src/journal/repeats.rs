@@ -45,7 +45,10 @@ impl Repeats {
 
     /// Devices whose state changed since it was last asked for, each with its snapshot.
     pub fn changed(&self) -> impl Iterator<Item = (u32, Vec<u8>)> {
-        (0..).zip(&self.devices).filter(|(_, seen)| seen.is_changed).map(|(n, seen)| (n, seen.encode()))
+        (0..)
+            .zip(&self.devices)
+            .filter(|(_, seen)| seen.is_changed)
+            .map(|(n, seen)| (n, seen.encode()))
     }
 
     /// The snapshots are on disk.
@@ -105,7 +108,8 @@ impl Seen {
             newest.last = seq;
             return true;
         }
-        let start = self.ranges.iter().position(|range| range.boot == boot).unwrap_or(self.ranges.len());
+        let start =
+            self.ranges.iter().position(|range| range.boot == boot).unwrap_or(self.ranges.len());
         let above = self.ranges[start..]
             .iter()
             .position(|range| range.boot != boot || range.first > seq)
@@ -150,8 +154,10 @@ impl Seen {
     }
 
     fn encode(&self) -> Vec<u8> {
-        let snapshot =
-            Snapshot { ranges: self.ranges.clone(), digests: self.digests.iter().copied().collect() };
+        let snapshot = Snapshot {
+            ranges: self.ranges.clone(),
+            digests: self.digests.iter().copied().collect(),
+        };
         let mut bytes = postcard::to_extend(&snapshot, vec![STATE_VERSION])
             .expect("writing to memory does not fail");
         let checksum = crc32fast::hash(&bytes);

@@ -26,11 +26,8 @@ pub const ENTRIES: &str = concat!(
     " FROM entries WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT ?3"
 );
 /// The entry nearest before a position.
-pub const ENTRY_BEFORE: &str = concat!(
-    "SELECT ",
-    entry_columns!(),
-    " FROM entries WHERE pos < ?1 ORDER BY pos DESC LIMIT 1"
-);
+pub const ENTRY_BEFORE: &str =
+    concat!("SELECT ", entry_columns!(), " FROM entries WHERE pos < ?1 ORDER BY pos DESC LIMIT 1");
 pub const PLACES: &str = "SELECT pos, class, span, count, missing FROM entries WHERE pos >= ?1 AND pos < ?2 \
      ORDER BY pos LIMIT ?3";
 pub const LAST_BEFORE: &str =
@@ -42,8 +39,7 @@ pub const OLDEST_REJECT: &str =
     "SELECT pos FROM entries WHERE class = 3 AND pos > ?1 ORDER BY pos LIMIT 1";
 pub const COUNT_REJECTS: &str = "SELECT count(*) FROM entries WHERE class = 3";
 
-pub const EPOCHS: &str =
-    "SELECT ordinal, epoch, first_pos, acked_seq FROM epochs ORDER BY ordinal";
+pub const EPOCHS: &str = "SELECT ordinal, epoch, first_pos, acked_seq FROM epochs ORDER BY ordinal";
 pub const PUT_EPOCH: &str =
     "INSERT OR REPLACE INTO epochs (ordinal, epoch, first_pos, acked_seq) VALUES (?1, ?2, ?3, ?4)";
 pub const DELETE_EPOCH: &str = "DELETE FROM epochs WHERE ordinal = ?1";
@@ -138,7 +134,9 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection).unwrap();
 
-        for (statement, index) in [(OLDEST_STATUS, "entries_status"), (OLDEST_REJECT, "entries_reject")] {
+        for (statement, index) in
+            [(OLDEST_STATUS, "entries_status"), (OLDEST_REJECT, "entries_reject")]
+        {
             let plan: String = connection
                 .query_row(&format!("EXPLAIN QUERY PLAN {statement}"), [0], |row| row.get(3))
                 .unwrap();

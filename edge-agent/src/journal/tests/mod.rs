@@ -1,0 +1,4 @@
+//! The journal as a whole, over its handle.
+
+mod basics;
+mod kit;
