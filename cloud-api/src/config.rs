@@ -273,10 +273,10 @@ fn describe(error: figment::Error) -> String {
         parents.chain([field]).collect::<Vec<_>>().join(".")
     };
     let place = error.metadata.as_ref().map_or_else(String::new, |source| {
-        source.source.as_ref().map_or_else(
-            || format!(" (in {})", source.name),
-            |place| format!(" (in {place})"),
-        )
+        source
+            .source
+            .as_ref()
+            .map_or_else(|| format!(" (in {})", source.name), |place| format!(" (in {place})"))
     });
     match &error.kind {
         Kind::UnknownField(field, expected) => {

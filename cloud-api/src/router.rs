@@ -1,7 +1,7 @@
 //! Every route: one line per domain.
 
 use crate::app::App;
-use crate::domains::accounts;
+use crate::domains::{accounts, machines};
 use crate::http::{layers, ops};
 use crate::openapi;
 use axum::Router;
@@ -21,12 +21,9 @@ pub fn document() -> OpenApi {
 }
 
 fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::preamble())
-        .merge(ops::router())
-        .nest("/api/v1", api())
+    OpenApiRouter::with_openapi(openapi::preamble()).merge(ops::router()).nest("/api/v1", api())
 }
 
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .merge(accounts::router())
+    OpenApiRouter::new().merge(accounts::router()).merge(machines::router())
 }

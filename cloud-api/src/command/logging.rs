@@ -1,7 +1,7 @@
 //! Log lines: JSON for machines, text for developers; to stderr, since stdout is for results.
 
 use crate::config::{Config, ConfigError, Environment, LogFormat};
-use std::io;
+use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -15,7 +15,10 @@ pub fn install(config: &Config) -> Result<(), ConfigError> {
         LogFormat::Text => false,
         LogFormat::Auto => config.service.environment != Environment::Development,
     };
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr);
     let installed = if is_json {
         lines.json().flatten_event(true).finish().try_init()
     } else {

@@ -1,13 +1,18 @@
 //! The command line.
 
+mod admin;
 mod logging;
+mod seed;
 mod serve;
 
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags};
+use crate::domains::accounts::Passwords;
 use crate::postgres::{self, Postgres};
 use crate::router;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use sqlx::PgPool;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +45,11 @@ enum Command {
     Migrate,
     /// Print the API document (OpenAPI, JSON).
     Openapi,
+    /// Fill an empty database with a demo gym, and print everything needed to log in as anybody there.
+    Seed(seed::Seed),
+    /// Make organizations, branches, people and devices.
+    #[command(subcommand)]
+    Admin(admin::Admin),
 }
 
 impl Arguments {
@@ -57,11 +67,8 @@ impl Arguments {
     }
 
     async fn execute(self) -> anyhow::Result<()> {
-        let mut flags = Flags {
-            config: self.config,
-            database_url: self.database_url,
-            ..Flags::default()
-        };
+        let mut flags =
+            Flags { config: self.config, database_url: self.database_url, ..Flags::default() };
         match self.command {
             Command::Serve { bind } => {
                 flags.bind = bind;
@@ -69,13 +76,51 @@ impl Arguments {
             }
             Command::Work => serve::work(load(flags)?).await,
             Command::Migrate => {
-                let config = load(flags)?;
-                let database = open(&config).await?;
-                let migrated = postgres::migrate(&database.pool).await;
-                database.close().await.and(migrated)
+                let database = Database::open(load(flags)?).await?;
+                database.close().await
+            }
+            Command::Seed(seed) => {
+                let database = Database::open(load(flags)?).await?;
+                let done = seed.run(&database).await;
+                database.close().await.and(done)
+            }
+            Command::Admin(admin) => {
+                let database = Database::open(load(flags)?).await?;
+                let done = admin.run(&database).await;
+                database.close().await.and(done)
             }
             Command::Openapi => print(&router::document().to_pretty_json()?),
         }
+    }
+}
+
+/// What commands that only touch the database need: its schema is up to date.
+pub struct Database {
+    postgres: Postgres,
+    config: Config,
+    clock: Clock,
+}
+
+impl Database {
+    async fn open(config: Config) -> anyhow::Result<Self> {
+        let postgres = open(&config).await?;
+        if let Err(error) = postgres::migrate(&postgres.pool).await {
+            postgres.close().await?;
+            return Err(error);
+        }
+        Ok(Self { postgres, config, clock: Clock::system() })
+    }
+
+    async fn close(self) -> anyhow::Result<()> {
+        self.postgres.close().await
+    }
+
+    fn pool(&self) -> &PgPool {
+        &self.postgres.pool
+    }
+
+    fn passwords(&self) -> anyhow::Result<Passwords> {
+        Passwords::new(&self.config.auth)
     }
 }
 

@@ -1,4 +1,8 @@
 //! One folder per domain. A domain's writes go through what its `mod.rs` offers; SQL may read all tables.
 
 pub mod accounts;
+pub mod branches;
+pub mod devices;
 pub mod edges;
+pub mod machines;
+pub mod organizations;

@@ -1,10 +1,11 @@
 //! Everything that can go wrong in a request, and how it is told: RFC 9457 `application/problem+json`.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::fmt;
 use utoipa::ToSchema;
 
 /// What a handler answers.
@@ -27,6 +28,8 @@ pub enum Error {
     Field { field: &'static str, code: &'static str, message: String },
     /// The body cannot be read.
     Body(JsonRejection),
+    /// The body did not arrive, or is too long.
+    Bytes(BytesRejection),
     /// The query cannot be read.
     Query(QueryRejection),
     /// The path cannot be read: then there is nothing there.
@@ -182,8 +185,9 @@ impl Error {
                 code: (*code).to_owned(),
                 message: message.clone(),
             })),
-            Self::Body(rejection) => unreadable(rejection.status(), rejection.body_text()),
-            Self::Query(rejection) => unreadable(rejection.status(), rejection.body_text()),
+            Self::Body(rejection) => unreadable(rejection.status(), &rejection.body_text()),
+            Self::Bytes(rejection) => unreadable(rejection.status(), &rejection.body_text()),
+            Self::Query(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
             Self::Refused(refusal) => Problem {
                 detail: refusal.detail.clone(),
@@ -201,15 +205,40 @@ fn invalid(errors: impl Iterator<Item = FieldError>) -> Problem {
         .detailed("some fields are not valid")
 }
 
-/// The library's text names the field that does not fit and shows nothing of ours.
-fn unreadable(status: StatusCode, text: String) -> Problem {
-    match status {
-        StatusCode::UNPROCESSABLE_ENTITY => {
-            Problem::new(status, "validation_failed").detailed(text)
+/// The library's text names the field that does not fit; names of our types are taken out.
+fn unreadable(status: StatusCode, text: &str) -> Problem {
+    let words: Vec<_> = text.split(' ').collect();
+    let mut said = Vec::with_capacity(words.len());
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        match word {
+            "struct" | "enum" => {
+                words.next();
+                said.push(if word == "struct" { "an object" } else { "a value" });
+            }
+            word => said.push(word),
         }
-        status => Problem::of_status(status).detailed(text),
+    }
+    let problem = match status {
+        StatusCode::UNPROCESSABLE_ENTITY => Problem::new(status, "validation_failed"),
+        status => Problem::of_status(status),
+    };
+    problem.detailed(said.join(" "))
+}
+
+impl fmt::Display for Error {
+    /// For the command line, where the cause may be shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Internal(error) = self {
+            return write!(f, "{error:#}");
+        }
+        let problem = self.problem();
+        f.write_str(problem.detail.as_deref().unwrap_or(problem.code))?;
+        problem.errors.iter().try_for_each(|e| write!(f, "; {} {}", e.field, e.message))
     }
 }
+
+impl std::error::Error for Error {}
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -286,6 +315,12 @@ impl From<garde::Report> for Error {
 impl From<JsonRejection> for Error {
     fn from(rejection: JsonRejection) -> Self {
         Self::Body(rejection)
+    }
+}
+
+impl From<BytesRejection> for Error {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::Bytes(rejection)
     }
 }
 

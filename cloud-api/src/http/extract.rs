@@ -1,8 +1,10 @@
 //! Extractors whose rejections are problems like all others.
 
-use super::error::Error;
+use super::error::{Error, Refusal};
+use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use garde::Validate;
 use serde::Serialize;
@@ -44,8 +46,28 @@ where
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        Ok(Self(axum::Json::from_request(request, state).await?.0))
+        if !is_json(request.headers()) {
+            return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+                .detail("the body must be sent as application/json")
+                .into());
+        }
+        let body = Bytes::from_request(request, state).await?;
+        // Serde would take a list for an object whose fields stand in its order.
+        if body.trim_ascii_start().starts_with(b"[") {
+            return Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed")
+                .detail("the body must be an object, not a list")
+                .into());
+        }
+        Ok(Self(axum::Json::from_bytes(&body)?.0))
     }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let essence = kind.unwrap_or_default().split(';').next().unwrap_or_default();
+    let essence = essence.trim().to_ascii_lowercase();
+    essence == "application/json"
+        || essence.starts_with("application/") && essence.ends_with("+json")
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {

@@ -43,13 +43,17 @@ pub async fn run(
             () = stop.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted?,
         };
-        let with_peer = MapRequest::new(router.clone(), move |request: hyper::Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        });
+        let with_peer =
+            MapRequest::new(router.clone(), move |request: hyper::Request<Incoming>| {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(ConnectInfo(peer));
+                request
+            });
         let connection = builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(with_peer))
+            .serve_connection_with_upgrades(
+                TokioIo::new(stream),
+                TowerToHyperService::new(with_peer),
+            )
             .into_owned();
         let connection = graceful.watch(connection);
         tasks.spawn(async move {

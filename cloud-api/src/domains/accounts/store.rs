@@ -19,7 +19,11 @@ pub struct CurrentUser {
     pub status: Status,
 }
 
-pub async fn insert(db: &mut PgConnection, new: &NewUser, now: OffsetDateTime) -> sqlx::Result<User> {
+pub async fn insert(
+    db: &mut PgConnection,
+    new: &NewUser,
+    now: OffsetDateTime,
+) -> sqlx::Result<User> {
     query_as!(
         User,
         r#"INSERT INTO users (id, organization_id, email, name, password_hash, role, created_at)
@@ -37,7 +41,11 @@ pub async fn insert(db: &mut PgConnection, new: &NewUser, now: OffsetDateTime) -
     .await
 }
 
-pub async fn add_to_branch(db: &mut PgConnection, user: UserId, branch: BranchId) -> sqlx::Result<()> {
+pub async fn add_to_branch(
+    db: &mut PgConnection,
+    user: UserId,
+    branch: BranchId,
+) -> sqlx::Result<()> {
     query!("INSERT INTO branch_staff (user_id, branch_id) VALUES ($1, $2)", user.0, branch.0)
         .execute(db)
         .await?;

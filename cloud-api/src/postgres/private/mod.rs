@@ -72,7 +72,8 @@ impl Options {
             ("log_timezone", "UTC"),
         ];
         let own = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let line = |(name, value): (&str, &str)| format!("{name} = '{}'\n", value.replace('\'', "''"));
+        let line =
+            |(name, value): (&str, &str)| format!("{name} = '{}'\n", value.replace('\'', "''"));
         fixed.into_iter().chain(own).map(line).collect()
     }
 }
@@ -180,7 +181,11 @@ impl Private {
         let mut command = self.pg_ctl("start");
         command.args(["-w", "-t", "60", "-l"]).arg(&log);
         run(command, "pg_ctl start").await.with_context(|| {
-            format!("the private Postgres in {} does not start:\n{}", folder.display(), tail(&log, logged_before))
+            format!(
+                "the private Postgres in {} does not start:\n{}",
+                folder.display(),
+                tail(&log, logged_before)
+            )
         })?;
         Ok(())
     }

@@ -69,9 +69,8 @@ fn folders() -> BTreeSet<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
     let debian = debian.flatten().map(|version| version.path().join("bin"));
     let configured = Command::new("pg_config").arg("--bindir").output().ok();
-    let configured = configured.map(|said| {
-        PathBuf::from(String::from_utf8_lossy(&said.stdout).trim())
-    });
+    let configured =
+        configured.map(|said| PathBuf::from(String::from_utf8_lossy(&said.stdout).trim()));
     on_path
         .chain(debian)
         .chain(configured)

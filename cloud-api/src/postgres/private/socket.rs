@@ -21,12 +21,10 @@ pub(super) fn folder(server: &Path, account: &Account) -> anyhow::Result<PathBuf
 /// Where the running server of a data folder listens; the server writes that into its pid file.
 pub(super) fn of_running(data: &Path) -> anyhow::Result<PathBuf> {
     let path = data.join("postmaster.pid");
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
     let folder = text.lines().nth(4).filter(|line| line.starts_with('/'));
-    folder
-        .map(PathBuf::from)
-        .with_context(|| format!("{} names no socket", path.display()))
+    folder.map(PathBuf::from).with_context(|| format!("{} names no socket", path.display()))
 }
 
 fn fits(folder: &Path) -> bool {

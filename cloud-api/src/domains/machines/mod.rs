@@ -1,0 +1,17 @@
+//! Machines as apps see them: which there are, whether they are free, what they measured. Staff see those of
+//! their branches, admins all of their organization, and nobody a heart rate.
+
+mod collection;
+mod item;
+mod model;
+mod store;
+
+use crate::app::App;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(collection::list_machines))
+        .routes(routes!(item::read_machine))
+}
