@@ -79,7 +79,7 @@ pub fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// `/api/v1/openapi.json`, and `/docs` to read it. Both work without the internet.
-pub fn pages(document: OpenApi) -> Router {
+pub fn pages(document: &OpenApi) -> Router {
     let text: Arc<str> = document.to_json().unwrap_or_default().into();
     let serve =
         move |known: IfNoneMatch| async move { known.answer_bytes(text.as_bytes().to_vec()) };

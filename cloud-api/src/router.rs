@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 pub fn router(app: &App) -> Router {
     let (routes, document) = documented().split_for_parts();
     let routes = routes.with_state(app.clone());
-    layers::around(routes.merge(openapi::pages(openapi::complete(document))), app)
+    layers::around(routes.merge(openapi::pages(&openapi::complete(document))), app)
 }
 
 /// What the routes say of themselves, without serving them.

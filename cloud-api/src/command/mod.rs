@@ -43,7 +43,7 @@ enum Command {
     Work,
     /// Bring the database's schema up to date.
     Migrate,
-    /// Print the API document (OpenAPI, JSON).
+    /// Print the API document (`OpenAPI`, JSON).
     Openapi,
     /// Fill an empty database with a demo gym, and print everything needed to log in as anybody there.
     Seed(seed::Seed),

@@ -171,7 +171,7 @@ impl Problem {
 impl Error {
     fn problem(&self) -> Problem {
         match self {
-            Self::NotFound => Problem::new(StatusCode::NOT_FOUND, "not_found"),
+            Self::NotFound | Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
             Self::Forbidden => Problem::new(StatusCode::FORBIDDEN, "forbidden"),
             Self::Unauthorized(code) => Problem::new(StatusCode::UNAUTHORIZED, code),
             Self::Conflict(code) => Problem::new(StatusCode::CONFLICT, code),
@@ -188,7 +188,6 @@ impl Error {
             Self::Body(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Bytes(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Query(rejection) => unreadable(rejection.status(), &rejection.body_text()),
-            Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
             Self::Refused(refusal) => Problem {
                 detail: refusal.detail.clone(),
                 members: refusal.members.clone(),

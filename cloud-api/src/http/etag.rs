@@ -1,4 +1,4 @@
-//! Answers that a client may keep: a weak ETag over the content, and 304 while it is the same.
+//! Answers that a client may keep: a weak `ETag` over the content, and 304 while it is the same.
 
 use super::error::Result;
 use anyhow::Context;

@@ -78,7 +78,7 @@ pub struct CreateUser {
     /// Branch where they work, by name or id; may be repeated. Only for staff, who need one.
     #[arg(long, value_name = "NAME|ID")]
     branch: Vec<String>,
-    /// Read the password from stdin. It may also be in NEW_USER_PASSWORD.
+    /// Read the password from stdin. It may also be in `NEW_USER_PASSWORD`.
     #[arg(long, conflicts_with = "generate_password")]
     password_stdin: bool,
     /// Make a password up and print it.

@@ -1,4 +1,4 @@
-//! Access tokens: EdDSA JWTs. A verified one is remembered, since a check costs up to 100 µs.
+//! Access tokens: `EdDSA` JWTs. A verified one is remembered, since a check costs up to 100 µs.
 
 use super::model::{Role, User};
 use crate::http::{Error, Result};

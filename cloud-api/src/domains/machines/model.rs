@@ -19,7 +19,7 @@ pub struct Machine {
     pub name: String,
     /// What it is for.
     #[serde(rename = "type")]
-    pub machine_type: MachineType,
+    pub kind: MachineType,
     /// May connect.
     pub enabled: bool,
     /// When it was registered.

@@ -21,7 +21,7 @@ pub async fn list(db: &mut PgConnection, wanted: Wanted<'_>) -> sqlx::Result<Vec
     let (organization, branches) = parameters(wanted.scope);
     query_as!(
         Machine,
-        r#"SELECT id, branch_id, code, name, machine_type AS "machine_type!: MachineType",
+        r#"SELECT id, branch_id, code, name, machine_type AS "kind!: MachineType",
                   enabled, created_at
          FROM (
              SELECT devices.*, CASE WHEN $5 THEN code ELSE devices.name END AS key
@@ -59,7 +59,7 @@ pub async fn by_id(
     let (organization, branches) = parameters(scope);
     query_as!(
         Machine,
-        r#"SELECT devices.id, branch_id, code, devices.name, machine_type AS "machine_type!: MachineType",
+        r#"SELECT devices.id, branch_id, code, devices.name, machine_type AS "kind!: MachineType",
                   enabled, devices.created_at
          FROM devices JOIN branches ON branches.id = branch_id
          WHERE devices.id = $3 AND kind = 'machine' AND removed_at IS NULL
