@@ -143,7 +143,11 @@ impl<'a> Session<'a> {
             let later = Instant::now() + Duration::from_secs(3600);
             tokio::select! {
                 () = stop.cancelled() => return self.leave().await,
-                packet = self.network.next() => self.take(packet.ok_or(Ended::Closed)??).await?,
+                packet = self.network.next() => match packet {
+                    // The codec's word for a DISCONNECT without a reason.
+                    None | Some(Err(CodecError::PayloadRequired)) => return Err(Ended::Closed),
+                    Some(packet) => self.take(packet?).await?,
+                },
                 changed = queue.changed() => changed.map_err(|_| Refused::Closed)?,
                 Ok(()) = ports.changed() => {}
                 () = sleep_until(overdue.unwrap_or(later)), if overdue.is_some() => {

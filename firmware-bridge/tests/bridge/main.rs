@@ -1,0 +1,39 @@
+//! The bridge against a small broker of our own, emulated scanners and the real program.
+
+mod broker;
+mod program;
+mod publishing;
+mod scanning;
+mod tls;
+
+use firmware_bridge::config::AgentConfig;
+use std::path::Path;
+use std::time::Duration;
+
+/// Waits for a condition; what it is called is told when it does not come.
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), wait).await.is_ok(),
+        "waited in vain: {what}"
+    );
+}
+
+/// An agent to connect to, with the secret in a file of `folder`.
+fn agent(folder: &Path, port: u16) -> AgentConfig {
+    let password_file = folder.join("secret");
+    std::fs::write(&password_file, "s3cret\n").unwrap();
+    AgentConfig {
+        host: "localhost".into(),
+        port: Some(port),
+        ca_file: None,
+        server_name: None,
+        username: "bridge-1".parse().unwrap(),
+        password_file,
+        keep_alive_s: 30,
+    }
+}
