@@ -8,7 +8,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// Installs the log of the process.
 pub fn install(config: &Config) -> Result<(), ConfigError> {
     let level = config.log.level.to_lowercase();
-    let filter = EnvFilter::try_new(&level)
+    // Postgres remarks, at each start, that the table of migrations exists already.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{level}"))
         .map_err(|error| ConfigError::new(format!("log.level: {error}")))?;
     let is_json = match config.log.format {
         LogFormat::Json => true,

@@ -1,13 +1,14 @@
 //! Configuration: defaults, then the file, then the environment, then flags. Unknown keys are refused.
 
-use figment::{
-    Figment,
-    providers::{Env, Format, Toml},
-};
+mod defaults;
+mod load;
+
+pub use load::Flags;
+
 use serde::Deserialize;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that can be set.
@@ -122,14 +123,6 @@ pub enum LogFormat {
 #[serde(transparent)]
 pub struct Secret(String);
 
-/// What flags say; the last word.
-#[derive(Debug, Default)]
-pub struct Flags {
-    pub config: Option<PathBuf>,
-    pub bind: Option<SocketAddr>,
-    pub database_url: Option<String>,
-}
-
 /// A configuration that cannot be used; the message names the key.
 #[derive(Debug, thiserror::Error)]
 #[error("configuration: {0}")]
@@ -142,28 +135,7 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Reads the file, the environment and the flags.
-    pub fn load(flags: Flags) -> Result<Self, ConfigError> {
-        let mut figment = Figment::new();
-        if let Some(path) = &flags.config {
-            check_readable(path)?;
-            figment = figment.merge(Toml::file_exact(path));
-        }
-        let mut config: Self = figment
-            .merge(short_names())
-            .merge(Env::prefixed("GYMWIRE_").split("__"))
-            .extract()
-            .map_err(|error| ConfigError(describe(error)))?;
-        if let Some(bind) = flags.bind {
-            config.http.bind = bind;
-        }
-        if let Some(url) = flags.database_url {
-            config.database.url = Some(Secret(url));
-        }
-        config.check()?;
-        Ok(config)
-    }
-
+    /// What types cannot say.
     fn check(&self) -> Result<(), ConfigError> {
         let positive = [
             ("http.max_connections", self.http.max_connections as u64),
@@ -237,123 +209,5 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn check_readable(path: &Path) -> Result<(), ConfigError> {
-    std::fs::File::open(path)
-        .map(drop)
-        .map_err(|error| ConfigError(format!("--config {}: {error}", path.display())))
-}
-
-/// The names that other platforms give these keys.
-fn short_names() -> Figment {
-    let mut figment = Figment::new();
-    for (name, key) in [
-        ("DATABASE_URL", "database.url"),
-        ("LOG_LEVEL", "log.level"),
-        ("APP_ENV", "service.environment"),
-    ] {
-        if let Ok(value) = std::env::var(name) {
-            figment = figment.merge((key, value));
-        }
-    }
-    if let Ok(origins) = std::env::var("ALLOWED_ORIGINS") {
-        let origins: Vec<_> = origins.split(',').map(|o| o.trim().to_owned()).collect();
-        figment = figment.merge(("http.allowed_origins", origins));
-    }
-    figment
-}
-
-/// The key first, then what is wrong with it; values stay out, since one may be a secret.
-fn describe(error: figment::Error) -> String {
-    use figment::error::Kind;
-    let Some(error) = error.into_iter().next() else {
-        return "cannot be read".to_owned();
-    };
-    let inside = |field: &str| {
-        let parents = error.path.iter().map(String::as_str);
-        parents.chain([field]).collect::<Vec<_>>().join(".")
-    };
-    let place = error.metadata.as_ref().map_or_else(String::new, |source| {
-        source
-            .source
-            .as_ref()
-            .map_or_else(|| format!(" (in {})", source.name), |place| format!(" (in {place})"))
-    });
-    match &error.kind {
-        Kind::UnknownField(field, expected) => {
-            let expected = expected.join(", ");
-            format!("{}: unknown key, known are: {expected}{place}", inside(field))
-        }
-        Kind::InvalidType(actual, expected) => {
-            let actual = match actual {
-                figment::error::Actual::Str(_) => "text".to_owned(),
-                other => other.to_string(),
-            };
-            format!("{}: needs {expected}, not {actual}{place}", error.path.join("."))
-        }
-        kind => format!("{}: {kind}{place}", error.path.join(".")),
-    }
-}
-
 /// Below this argon2id is no obstacle; tests are allowed to go down to it.
 const MIN_HASH_MEMORY_KIB: u32 = 8;
-
-impl Default for Service {
-    fn default() -> Self {
-        Self { environment: Environment::Development, state_dir: PathBuf::from(".gymwire") }
-    }
-}
-
-impl Default for Http {
-    fn default() -> Self {
-        Self {
-            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            allowed_origins: vec!["http://localhost:3000".to_owned()],
-            trusted_proxies: Vec::new(),
-            max_connections: 10_000,
-            max_body_bytes: 1024 * 1024,
-            header_timeout_s: 10,
-            request_timeout_s: 60,
-            drain_s: 10,
-        }
-    }
-}
-
-impl Default for Database {
-    fn default() -> Self {
-        Self {
-            url: None,
-            max_connections: 20,
-            connect_timeout_s: 2,
-            idle_timeout_s: 30,
-            statement_timeout_s: 30,
-            private_dir: None,
-            private_fsync: true,
-        }
-    }
-}
-
-impl Default for Auth {
-    fn default() -> Self {
-        Self {
-            access_token_s: 15 * 60,
-            hash_memory_kib: 19_456,
-            hash_passes: 2,
-            hash_concurrency: 2,
-            max_failures: 5,
-            max_failures_per_address: 300,
-            failure_window_s: 15 * 60,
-        }
-    }
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self { retention_days: 400 }
-    }
-}
-
-impl Default for Log {
-    fn default() -> Self {
-        Self { level: "info".to_owned(), format: LogFormat::Auto }
-    }
-}

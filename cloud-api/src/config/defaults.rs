@@ -1,0 +1,66 @@
+//! What counts where nothing is said.
+
+use super::{Auth, Database, Environment, Http, Log, LogFormat, Service, Telemetry};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { environment: Environment::Development, state_dir: PathBuf::from(".gymwire") }
+    }
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            allowed_origins: vec!["http://localhost:3000".to_owned()],
+            trusted_proxies: Vec::new(),
+            max_connections: 10_000,
+            max_body_bytes: 1024 * 1024,
+            header_timeout_s: 10,
+            request_timeout_s: 60,
+            drain_s: 10,
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            url: None,
+            max_connections: 20,
+            connect_timeout_s: 2,
+            idle_timeout_s: 30,
+            statement_timeout_s: 30,
+            private_dir: None,
+            private_fsync: true,
+        }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            access_token_s: 15 * 60,
+            hash_memory_kib: 19_456,
+            hash_passes: 2,
+            hash_concurrency: 2,
+            max_failures: 5,
+            max_failures_per_address: 300,
+            failure_window_s: 15 * 60,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { retention_days: 400 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
