@@ -1,9 +1,8 @@
 //! What is plugged in: serial ports as the kernel lists them, in words for whoever sets up a branch.
 
+use rustix::io::Errno;
 use std::fmt::Write;
-use std::fs::{self, OpenOptions};
-use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A serial port.
@@ -36,9 +35,7 @@ pub struct Usb {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// It can.
-    Open,
-    /// Somebody else has it.
-    Busy,
+    Allowed,
     /// This user may not.
     Forbidden,
     /// It is listed but not there.
@@ -96,16 +93,12 @@ fn usb(folder: &Path) -> Option<Usb> {
     })
 }
 
+/// Asks, and does not open: that alone resets some boards.
 fn access(device: &Path) -> Access {
-    let nonblocking =
-        i32::try_from((rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits());
-    let opened =
-        OpenOptions::new().read(true).custom_flags(nonblocking.unwrap_or_default()).open(device);
-    match opened.map_err(|error| error.kind()) {
-        Ok(_) => Access::Open,
-        Err(ErrorKind::PermissionDenied) => Access::Forbidden,
-        Err(ErrorKind::ResourceBusy) => Access::Busy,
-        Err(_) => Access::Missing,
+    match rustix::fs::access(device, rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK) {
+        Ok(()) => Access::Allowed,
+        Err(Errno::NOENT | Errno::NOTDIR) => Access::Missing,
+        Err(_) => Access::Forbidden,
     }
 }
 
@@ -159,8 +152,7 @@ fn write_port(out: &mut String, port: &PortEntry) -> std::fmt::Result {
         writeln!(out, "  or:        port = \"{}\"", other.display())?;
     }
     match port.access {
-        Access::Open => writeln!(out, "  access:    may be opened"),
-        Access::Busy => writeln!(out, "  access:    in use by another program"),
+        Access::Allowed => writeln!(out, "  access:    allowed"),
         Access::Forbidden => {
             writeln!(
                 out,
@@ -243,7 +235,7 @@ mod tests {
                     name: "Newland FM430 Scanner".into(),
                     serial: Some("A1B2".into()),
                 }),
-                access: Access::Open,
+                access: Access::Allowed,
             }]
         );
         let report = report(&ports);

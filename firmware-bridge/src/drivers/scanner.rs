@@ -118,17 +118,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bytes_become_scans_with_and_without_ending() {
-        let (mut scanner, port) = duplex(64);
-        let (scans, mut scanned) = mpsc::channel(8);
+        let (mut device, port) = duplex(64);
+        let (scans, mut scans_out) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let origin = Instant::now();
         let mut link = Link::default();
         let script = async {
-            scanner.write_all(b"]Q1G1first\r\n").await.unwrap();
-            scanner.write_all(b"G1sec").await.unwrap();
+            device.write_all(b"]Q1G1first\r\n").await.unwrap();
+            device.write_all(b"G1sec").await.unwrap();
             tokio::time::sleep(Duration::from_millis(60)).await;
-            scanner.write_all(b"ond").await.unwrap();
-            let found = [scanned.recv().await.unwrap(), scanned.recv().await.unwrap()];
+            device.write_all(b"ond").await.unwrap();
+            let found = [scans_out.recv().await.unwrap(), scans_out.recv().await.unwrap()];
             stop.cancel();
             found
         };
@@ -143,9 +143,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_port_that_ends_is_an_error() {
-        let (scanner, port) = duplex(64);
-        let (scans, _scanned) = mpsc::channel(8);
-        drop(scanner);
+        let (device, port) = duplex(64);
+        let (scans, _scans_out) = mpsc::channel(8);
+        drop(device);
 
         let stop = CancellationToken::new();
         let ended = drive(port, &mut Link::default(), Instant::now(), &scans, &stop).await;

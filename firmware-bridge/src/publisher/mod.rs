@@ -4,6 +4,7 @@
 //! messages in memory only, and its TLS feature brings a second, older set of certificate crates.
 
 mod backoff;
+mod login;
 mod session;
 mod transport;
 mod window;
@@ -15,7 +16,8 @@ use crate::clock::Clock;
 use crate::config::AgentConfig;
 use crate::queue::Outbox;
 use crate::status::Ports;
-use session::{Ended, Session};
+use login::Ended;
+use session::Session;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -45,7 +47,7 @@ impl Default for Patience {
             connect: Duration::from_secs(10),
             first_pause: Duration::from_millis(200),
             longest_pause: Duration::from_secs(5),
-            refused: Duration::from_secs(60),
+            refused: Duration::from_mins(1),
         }
     }
 }
@@ -66,7 +68,7 @@ pub struct Publisher {
 }
 
 /// What outlives a connection.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory {
     /// How often the agent refused a message.
     refusals: BTreeMap<u64, u32>,
@@ -78,8 +80,8 @@ impl Publisher {
     /// Runs until it is stopped; a connection that fails is made anew, whatever the reason.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(self.patience.first_pause, self.patience.longest_pause);
-        let mut memory = Memory::default();
-        memory.sent_up_to = self.outbox.state().borrow().newest;
+        let sent_up_to = self.outbox.state().borrow().newest;
+        let mut memory = Memory { refusals: BTreeMap::new(), sent_up_to };
         let mut told = String::new();
         while !stop.is_cancelled() {
             let ended = self.connection(&mut memory, &mut backoff, &mut told, &stop).await;
@@ -113,13 +115,17 @@ impl Publisher {
     ) -> Result<(), Ended> {
         let login = async {
             let stream = transport::connect(&self.agent).await?;
-            session::login(stream, &self.agent).await
+            login::login(stream, &self.agent).await
         };
         let login = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             login = tokio::time::timeout(self.patience.connect, login) => login,
         };
-        let (network, terms) = login.map_err(|_| Ended::Silent("login"))??;
+        let login = login.map_err(|_| Ended::Silent("login"))?;
+        if let Err(Ended::Login(_)) = login {
+            backoff.stretch();
+        }
+        let (network, terms) = login?;
         info!(host = self.agent.host, port = self.agent.port(), "agent is there");
         told.clear();
         backoff.reset();

@@ -1,98 +1,26 @@
 //! One connection to the agent: login, then messages and statuses out, acks in.
 
-use super::transport::Stream;
+use super::login::{Ended, Network, Terms};
 use super::window::{Cargo, Window};
 use super::{Memory, Patience, Publisher};
-use crate::config::AgentConfig;
 use crate::queue::{Entry, Refused};
 use crate::{status, tap};
 use futures_util::{SinkExt, StreamExt};
 use rumqttc::v5::mqttbytes::v5::{
-    Codec, Connect, ConnectReturnCode, Disconnect, DisconnectReasonCode, LastWill, Login, Packet,
-    PingReq, PubAck, PubAckReason, Publish,
+    Disconnect, DisconnectReasonCode, Packet, PingReq, PubAck, PubAckReason, Publish,
 };
 use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::codec::Framed;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
-
-/// The agent sends acks and errors only; nothing of it is long.
-const MAX_INCOMING: u32 = 256 * 1024;
 
 /// So often a message is offered that the agent does not let us publish; with a minute between, for two hours.
 const MOST_REFUSALS: u32 = 120;
 
 /// Time to say goodbye when the bridge stops.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-pub(super) type Network = Framed<Box<dyn Stream>, Codec>;
-
-/// Why a connection ended.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
-    #[error(
-        "the agent refused the login of this bridge ({0:?}); check agent.username and agent.password_file"
-    )]
-    Login(ConnectReturnCode),
-    #[error("the agent did not answer in time ({0})")]
-    Silent(&'static str),
-    #[error("the agent closed the connection")]
-    Closed,
-    #[error("the agent closed the connection ({0:?})")]
-    Disconnected(DisconnectReasonCode),
-    #[error("another program logged in with the code of this bridge")]
-    TakenOver,
-    #[error("the agent sent something unexpected: {0}")]
-    Unexpected(&'static str),
-    #[error(transparent)]
-    Codec(#[from] CodecError),
-    #[error(transparent)]
-    Queue(#[from] Refused),
-    #[error(transparent)]
-    Other(#[from] anyhow::Error),
-}
-
-/// What the agent demands of us.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    receive_max: u16,
-    keep_alive: Duration,
-}
-
-/// CONNECT and CONNACK. The last will says that the bridge is gone.
-pub(super) async fn login(
-    stream: Box<dyn Stream>,
-    agent: &AgentConfig,
-) -> Result<(Network, Terms), Ended> {
-    let codec = Codec { max_incoming_size: Some(MAX_INCOMING), max_outgoing_size: None };
-    let mut network = Framed::new(stream, codec);
-    let connect = Connect {
-        keep_alive: agent.keep_alive_s,
-        client_id: agent.username.to_string(),
-        clean_start: true,
-        properties: None,
-    };
-    let (topic, payload) = status::offline(&agent.username);
-    let will = LastWill::new(topic, payload, QoS::AtLeastOnce, true, None);
-    let login = Login::new(agent.username.as_str(), agent.password()?);
-    network.send(Packet::Connect(connect, Some(will), Some(login))).await?;
-    let connack = match network.next().await.ok_or(Ended::Closed)?? {
-        Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => connack,
-        Packet::ConnAck(connack) => return Err(Ended::Login(connack.code)),
-        _ => return Err(Ended::Unexpected("no CONNACK")),
-    };
-    let properties = connack.properties.as_ref();
-    let keep_alive_s = properties.and_then(|p| p.server_keep_alive).unwrap_or(agent.keep_alive_s);
-    network.codec_mut().max_outgoing_size = properties.and_then(|p| p.max_packet_size);
-    let terms = Terms {
-        receive_max: properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX),
-        keep_alive: Duration::from_secs(u64::from(keep_alive_s.max(1))),
-    };
-    Ok((network, terms))
-}
 
 /// A connection that is logged in.
 pub(super) struct Session<'a> {
@@ -140,7 +68,7 @@ impl<'a> Session<'a> {
         loop {
             self.fill().await?;
             let overdue = self.window.oldest().map(|since| since + self.patience().ack);
-            let later = Instant::now() + Duration::from_secs(3600);
+            let later = Instant::now() + Duration::from_hours(1);
             tokio::select! {
                 () = stop.cancelled() => return self.leave().await,
                 packet = self.network.next() => match packet {

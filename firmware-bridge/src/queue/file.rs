@@ -174,6 +174,9 @@ fn fold(records: Vec<Record>) -> Found {
 }
 
 fn lock(folder: &Path) -> io::Result<File> {
+    if let Some(parent) = folder.parent() {
+        fs::create_dir_all(parent)?;
+    }
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let lock = private().create(true).append(true).open(folder.join("lock"))?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive)?;

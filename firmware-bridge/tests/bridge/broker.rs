@@ -7,6 +7,7 @@ use rumqttc::v5::mqttbytes::v5::{
     Codec, ConnAck, ConnectReturnCode, LastWill, Packet, PingResp, PubAck, PubAckReason, Publish,
 };
 use std::io::ErrorKind;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,6 +61,12 @@ impl Log {
     }
 }
 
+struct Desk {
+    log: Arc<Mutex<Log>>,
+    password: Arc<Mutex<String>>,
+    is_deaf: Arc<AtomicBool>,
+}
+
 type Decide = Box<dyn FnMut(&Publish) -> Answer + Send>;
 
 /// The running broker; it is gone when it is dropped.
@@ -67,6 +74,8 @@ pub struct Broker {
     pub port: u16,
     pub log: Arc<Mutex<Log>>,
     pub password: Arc<Mutex<String>>,
+    /// Answers no pings.
+    pub is_deaf: Arc<AtomicBool>,
     _task: JoinSet<()>,
 }
 
@@ -84,9 +93,11 @@ impl Broker {
         let port = listener.local_addr().unwrap().port();
         let log = Arc::new(Mutex::new(Log::default()));
         let password = Arc::new(Mutex::new("s3cret".to_owned()));
+        let is_deaf = Arc::new(AtomicBool::new(false));
+        let desk = Desk { log: log.clone(), password: password.clone(), is_deaf: is_deaf.clone() };
         let mut task = JoinSet::new();
-        task.spawn(serve(listener, tls, log.clone(), password.clone(), Box::new(decide)));
-        Self { port, log, password, _task: task }
+        task.spawn(serve(listener, tls, desk, Box::new(decide)));
+        Self { port, log, password, is_deaf, _task: task }
     }
 
     pub fn taps(&self) -> Vec<(Received, TapPayload)> {
@@ -108,20 +119,14 @@ async fn listen(port: u16) -> TcpListener {
     listener.unwrap()
 }
 
-async fn serve(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    log: Arc<Mutex<Log>>,
-    password: Arc<Mutex<String>>,
-    mut decide: Decide,
-) {
+async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, desk: Desk, mut decide: Decide) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         // A connection that ends badly is the client's affair.
         let _ = match &tls {
-            None => converse(stream, &log, &password, &mut decide).await,
+            None => converse(stream, &desk, &mut decide).await,
             Some(tls) => match tls.accept(stream).await {
-                Ok(stream) => converse(stream, &log, &password, &mut decide).await,
+                Ok(stream) => converse(stream, &desk, &mut decide).await,
                 Err(_) => Ok(()),
             },
         };
@@ -130,8 +135,7 @@ async fn serve(
 
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     stream: S,
-    log: &Mutex<Log>,
-    password: &Mutex<String>,
+    desk: &Desk,
     decide: &mut Decide,
 ) -> anyhow::Result<()> {
     let codec = Codec { max_incoming_size: Some(1 << 20), max_outgoing_size: None };
@@ -139,7 +143,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
     let Some(Ok(Packet::Connect(_, will, Some(login)))) = client.next().await else {
         return Ok(());
     };
-    let known = login.username == "bridge-1" && login.password == *password.lock().unwrap();
+    let known = login.username == "bridge-1" && login.password == *desk.password.lock().unwrap();
     let code =
         if known { ConnectReturnCode::Success } else { ConnectReturnCode::BadUserNamePassword };
     client
@@ -149,7 +153,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         return Ok(());
     }
     let connection = {
-        let mut log = log.lock().unwrap();
+        let mut log = desk.log.lock().unwrap();
         log.will = will;
         log.connections += 1;
         log.connections
@@ -158,13 +162,14 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         match packet {
             // How this codec reads a DISCONNECT without a reason.
             Err(Error::PayloadRequired) | Ok(Packet::Disconnect(_)) => {
-                log.lock().unwrap().clean_ends += 1;
+                desk.log.lock().unwrap().clean_ends += 1;
                 return Ok(());
             }
+            Ok(Packet::PingReq(_)) if desk.is_deaf.load(Ordering::Relaxed) => {}
             Ok(Packet::PingReq(_)) => client.send(Packet::PingResp(PingResp)).await?,
             Ok(Packet::Publish(publish)) => {
                 let answer = decide(&publish);
-                log.lock().unwrap().publishes.push(Received {
+                desk.log.lock().unwrap().publishes.push(Received {
                     connection,
                     topic: String::from_utf8(publish.topic.to_vec())?,
                     payload: publish.payload.to_vec(),

@@ -1,5 +1,11 @@
 //! The bridge against a small broker of our own, emulated scanners and the real program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "in a test a panic is the report, and seeds are printed"
+)]
+
 mod broker;
 mod program;
 mod publishing;

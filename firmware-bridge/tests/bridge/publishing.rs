@@ -3,6 +3,7 @@
 use crate::broker::{Answer, Broker, OK, is_tap, silent_agent, unused_port};
 use crate::{agent, until};
 use firmware_bridge::clock::Clock;
+use firmware_bridge::config::AgentConfig;
 use firmware_bridge::publisher::{Patience, Publisher};
 use firmware_bridge::queue::{Outbox, Queue, QueueConfig};
 use firmware_bridge::status::{PortState, Ports, note};
@@ -11,6 +12,7 @@ use protocol::credential::Credential;
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -46,7 +48,7 @@ impl Bridge {
         let (ports, watched) = watch::channel(Ports::new());
         let stop = CancellationToken::new();
         let publisher = Publisher {
-            agent: agent(folder, port),
+            agent: AgentConfig { keep_alive_s: 1, ..agent(folder, port) },
             clock: clock.clone(),
             outbox: outbox.clone(),
             ports: watched,
@@ -342,4 +344,17 @@ async fn an_agent_that_never_answers_does_not_hold_up_the_end() {
 
     ended.unwrap().unwrap().unwrap().unwrap();
     assert_eq!(bridge.waiting(), 1);
+}
+
+#[tokio::test]
+async fn an_agent_that_went_silent_is_noticed_by_its_missing_signs_of_life() {
+    let folder = TempDir::new().unwrap();
+    let broker = Broker::start(|_| OK).await;
+    let _bridge = Bridge::start(folder.path(), broker.port, clock());
+    let connections = || broker.log.lock().unwrap().connections;
+    until("the bridge is there", || connections() == 1).await;
+
+    broker.is_deaf.store(true, Ordering::Relaxed);
+
+    until("a new connection", || connections() == 2).await;
 }

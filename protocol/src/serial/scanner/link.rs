@@ -150,16 +150,12 @@ impl Link {
     }
 
     fn fall_silent(&mut self) -> Option<Output> {
-        match (self.settings.ending, self.last_byte) {
-            (Ending::Any, Some(at)) => {
-                self.last_byte = None;
-                self.complete(at)
-            }
-            _ => {
-                self.break_off();
-                None
-            }
+        if self.settings.ending == Ending::Line {
+            self.break_off();
+            return None;
         }
+        let at = self.last_byte.take()?;
+        self.complete(at)
     }
 
     fn break_off(&mut self) {
