@@ -279,8 +279,12 @@ fn describe(error: Error) -> String {
         let last = error.path.last().map(String::as_str);
         let name = field.filter(|name| last != Some(name));
         let key: Vec<&str> = error.path.iter().map(String::as_str).chain(name).collect();
-        let place =
-            error.metadata.as_ref().map(|from| format!(" ({})", from.name)).unwrap_or_default();
+        let from = error.metadata.as_ref().filter(|_| !matches!(error.kind, Kind::MissingField(_)));
+        let place = match from.map(|from| &*from.name) {
+            Some(name) if name.contains("serde_json") => " (flag)".to_owned(),
+            Some(name) => format!(" ({name})"),
+            None => String::new(),
+        };
         format!("{}: {what}{place}", key.join("."))
     };
     error.into_iter().map(|error| line(&error)).collect::<Vec<_>>().join("; ")

@@ -59,15 +59,21 @@ fn port(tty: &Path, dev: &Path, name: &str) -> Option<PortEntry> {
     if text(&tty.join("type")).is_some_and(|kind| kind == "0") {
         return None;
     }
-    let driver = fs::canonicalize(behind.join("driver")).ok();
     let device = dev.join(name);
     Some(PortEntry {
         stable_names: stable_names(dev, &device),
-        driver: driver.and_then(|path| Some(path.file_name()?.to_str()?.to_owned())),
+        driver: behind.ancestors().find_map(driver),
         usb: behind.ancestors().find_map(usb),
         access: access(&device),
         device,
     })
+}
+
+/// Built-in ports have layers named `port` and `ctrl` in front of the driver that tells something.
+fn driver(folder: &Path) -> Option<String> {
+    let driver = fs::canonicalize(folder.join("driver")).ok()?;
+    let name = driver.file_name()?.to_str()?;
+    (!["port", "ctrl"].contains(&name)).then(|| name.to_owned())
 }
 
 /// `by-id` survives another socket, `by-path` another device; clones without serial number need the latter.
