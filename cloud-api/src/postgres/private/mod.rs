@@ -99,7 +99,7 @@ impl Private {
         let programs = Programs::find(&data)?;
         let users = lock_file(&folder.join("users.lock"))?;
         let starting = lock_file(&folder.join("start.lock"))?;
-        lock(starting, FlockOperation::LockExclusive).await?;
+        let _starting = lock(starting, FlockOperation::LockExclusive).await?;
         let users = lock(users, FlockOperation::LockShared).await?;
 
         let mut server =

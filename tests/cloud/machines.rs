@@ -1,0 +1,166 @@
+//! Machines over REST: who sees which, and pages.
+
+use crate::gym::Gym;
+use anyhow::Result;
+use axum::body::Body;
+use axum::http::Request;
+use cloud_api::domains::accounts::Role;
+use cloud_api::domains::devices::MachineType;
+use cloud_api::ids::DeviceId;
+use serde_json::Value;
+use tests::api::Api;
+
+/// A gym with a machine at each branch, and another gym.
+struct Scene {
+    api: Api,
+    gym: Gym,
+    stranger: Gym,
+    here: DeviceId,
+    there: DeviceId,
+}
+
+async fn scene() -> Result<Scene> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    let stranger = Gym::open(&api, "Stranger").await?;
+    let here = gym.machine(&api, &gym.branch, "rower-1", MachineType::Cardio).await?;
+    let there = gym.machine(&api, &gym.other, "rower-1", MachineType::Cardio).await?;
+    Ok(Scene { api, gym, stranger, here, there })
+}
+
+impl Scene {
+    async fn status(&self, path: &str, token: Option<&str>) -> Result<u16> {
+        Ok(self.api.get(path, token).await?.status.as_u16())
+    }
+
+    /// Statuses of all reads of one machine and of its branch.
+    async fn reads(&self, token: Option<&str>) -> Result<Vec<u16>> {
+        let (branch, machine) = (self.gym.branch.id, self.here);
+        let mut statuses = Vec::new();
+        for path in [
+            format!("/api/v1/machines?branch_id={branch}"),
+            format!("/api/v1/machines/{machine}"),
+            format!("/api/v1/machines/availability?branch_id={branch}"),
+            format!(
+                "/api/v1/machines/{machine}/telemetry\
+                 ?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m"
+            ),
+        ] {
+            statuses.push(self.status(&path, token).await?);
+        }
+        Ok(statuses)
+    }
+}
+
+fn codes(page: &Value) -> Vec<&str> {
+    page["items"].as_array().into_iter().flatten().filter_map(|m| m["code"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn staff_see_the_machines_of_their_branch() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
+
+    assert_eq!(scene.reads(Some(&token)).await?, [200; 4]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn admins_see_the_machines_of_all_their_branches() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
+
+    assert_eq!(scene.reads(Some(&token)).await?, [200; 4]);
+    assert_eq!(
+        scene.status(&format!("/api/v1/machines/{}", scene.there), Some(&token)).await?,
+        200
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn to_staff_of_another_branch_the_machines_are_not_there() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.other.id]).await?;
+
+    assert_eq!(scene.reads(Some(&token)).await?, [404; 4]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn to_another_organization_the_machines_are_not_there() -> Result<()> {
+    let scene = scene().await?;
+    let admin = scene.stranger.token(&scene.api, Role::Admin, &[]).await?;
+
+    assert_eq!(scene.reads(Some(&admin)).await?, [404; 4]);
+    let list = scene.api.get("/api/v1/machines", Some(&admin)).await?.json()?;
+    assert!(codes(&list).is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn members_may_not_read_machines_here() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Member, &[]).await?;
+
+    assert_eq!(scene.reads(Some(&token)).await?, [403; 4]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nobody_in_particular_is_asked_to_log_in() -> Result<()> {
+    let scene = scene().await?;
+
+    assert_eq!(scene.reads(None).await?, [401; 4]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_without_gap_or_repeat() -> Result<()> {
+    let scene = scene().await?;
+    for code in ["bike-1", "bike-2", "press-1", "press-2"] {
+        scene.gym.machine(&scene.api, &scene.gym.branch, code, MachineType::Strength).await?;
+    }
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
+
+    let mut found = Vec::new();
+    let mut path = "/api/v1/machines?limit=2&sort=-code".to_owned();
+    loop {
+        let page = scene.api.get(&path, Some(&token)).await?.json()?;
+        found.extend(codes(&page).into_iter().map(str::to_owned));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        path = format!("/api/v1/machines?limit=2&sort=-code&cursor={cursor}");
+    }
+
+    assert_eq!(found, ["rower-1", "press-2", "press-1", "bike-2", "bike-1"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn machines_are_filtered_by_type() -> Result<()> {
+    let scene = scene().await?;
+    scene.gym.machine(&scene.api, &scene.gym.branch, "press-1", MachineType::Strength).await?;
+    let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
+
+    let page = scene.api.get("/api/v1/machines?type=strength", Some(&token)).await?.json()?;
+
+    assert_eq!(codes(&page), ["press-1"]);
+    assert_eq!(scene.status("/api/v1/machines?type=swimming", Some(&token)).await?, 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_client_has_already_is_not_sent_again() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
+    let path = format!("/api/v1/machines/{}", scene.here);
+    let first = scene.api.get(&path, Some(&token)).await?;
+
+    let again = Request::get(&path)
+        .header("authorization", format!("Bearer {token}"))
+        .header("if-none-match", &first.headers["etag"])
+        .body(Body::empty())?;
+
+    assert_eq!(scene.api.call(again).await?.status, 304);
+    Ok(())
+}
