@@ -124,6 +124,8 @@ fn is_observable(filter: &str) -> bool {
 /// Whether a filter without `#` matches a topic.
 pub fn covers(filter: &str, topic: &str) -> bool {
     let mut levels = topic.split('/');
-    filter.split('/').all(|wanted| levels.next().is_some_and(|level| wanted == "+" || wanted == level))
+    filter
+        .split('/')
+        .all(|wanted| levels.next().is_some_and(|level| wanted == "+" || wanted == level))
         && levels.next().is_none()
 }

@@ -1,7 +1,7 @@
 //! One logged-in connection, from CONNACK to its end and its will.
 
-use super::codec::{Publish, Reason, Version, write};
 use super::acl::Grant;
+use super::codec::{Publish, Reason, Version, write};
 use super::door::Door;
 use super::greet::Guest;
 use super::outbox::Outbox;
@@ -99,7 +99,8 @@ fn tell(door: &Door, end: End, code: &protocol::ids::Code) {
 /// The will goes the way of every message: through the journal, in the name of the device.
 async fn leave_will(door: &Door, will: Option<(Grant, Publish)>) {
     let Some((grant, publish)) = will else { return };
-    let is_known = grant.source.device().is_some_and(|device| door.registry.by_id(device).is_some());
+    let is_known =
+        grant.source.device().is_some_and(|device| door.registry.by_id(device).is_some());
     if !is_known {
         return;
     }

@@ -40,7 +40,9 @@ impl DeviceTimes {
         let place = boots.iter().position(|known| known.boot == boot);
         let known = match place {
             Some(place) => &mut boots[place],
-            None => remember(boots, Boot { boot, offset_ms: seen, at_ms: now_ms, last_uptime_ms: 0 }),
+            None => {
+                remember(boots, Boot { boot, offset_ms: seen, at_ms: now_ms, last_uptime_ms: 0 })
+            }
         };
         known.see(seen, uptime_ms, now_ms);
         u64::try_from(known.offset_ms.saturating_add_unsigned(uptime_ms)).unwrap_or(0).min(now_ms)
@@ -51,12 +53,14 @@ impl Boot {
     fn see(&mut self, seen: i64, uptime_ms: u64, now_ms: u64) {
         // A device that names no boot and counts from the start again has booted.
         let has_booted = self.boot.is_none() && uptime_ms < self.last_uptime_ms;
-        let drifted = self.offset_ms.saturating_add_unsigned(now_ms.saturating_sub(self.at_ms) / DRIFT);
+        let drifted =
+            self.offset_ms.saturating_add_unsigned(now_ms.saturating_sub(self.at_ms) / DRIFT);
         if has_booted || seen <= drifted {
             self.offset_ms = seen;
             self.at_ms = now_ms;
         }
-        self.last_uptime_ms = if has_booted { uptime_ms } else { self.last_uptime_ms.max(uptime_ms) };
+        self.last_uptime_ms =
+            if has_booted { uptime_ms } else { self.last_uptime_ms.max(uptime_ms) };
     }
 }
 

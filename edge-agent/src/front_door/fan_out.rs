@@ -2,7 +2,7 @@
 //!
 //! What the router must never see, since its answer would be a panic, growth without end or silence: names chosen by a
 //! client, topics and filters outside the closed list, QoS above 0 (the connection does that itself), anything after
-//! the Disconnect of a link. Its calls may block, so they run off the async workers.
+//! the Disconnect of a link, a wake-up that it did not ask for. Its calls may block, so they run off the async workers.
 
 use crate::journal::Publish;
 use anyhow::{Context as _, Result, anyhow};
@@ -69,13 +69,12 @@ impl FanOut {
         let (died, death) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let pump = move || {
-            let end = runtime.block_on(pump(tx, &rx, retained, fed));
+            let end = runtime.block_on(pump(tx, rx, retained, fed));
             // Nobody listens any more when the agent is stopping.
             let _ = died.send(end.err().unwrap_or_else(|| anyhow!("nobody feeds the fan-out")));
         };
         std::thread::Builder::new().name("fan-out".to_owned()).spawn(pump)?;
-        let fan_out =
-            Self { connect, feed, observers: Arc::default(), slots: Arc::default() };
+        let fan_out = Self { connect, feed, observers: Arc::default(), slots: Arc::default() };
         Ok((fan_out, death))
     }
 
@@ -162,7 +161,7 @@ impl Slots {
 
 async fn pump(
     mut tx: LinkTx,
-    rx: &LinkRx,
+    _kept_open: LinkRx,
     retained: Vec<Publish>,
     mut feed: mpsc::Receiver<Vec<Publish>>,
 ) -> Result<()> {
@@ -171,20 +170,17 @@ async fn pump(
         match tokio::time::timeout(HEARTBEAT, feed.recv()).await {
             Ok(Some(messages)) => hand_over(&mut tx, messages)?,
             Ok(None) => return Ok(()),
-            Err(_) => rx.ready().context("the router has stopped")?,
+            Err(_) => hand_over(&mut tx, Vec::new())?,
         }
         while tx.buffer().len() > MAX_AHEAD {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            rx.ready().context("the router has stopped")?;
+            hand_over(&mut tx, Vec::new())?;
         }
     }
 }
 
 fn hand_over(tx: &mut LinkTx, messages: Vec<Publish>) -> Result<()> {
-    let mut packets = messages.into_iter().map(packet);
-    let Some(first) = packets.next() else { return Ok(()) };
-    tx.buffer().push_back(first);
-    tx.buffer().extend(packets);
+    tx.buffer().extend(messages.into_iter().map(packet));
     knock(tx).context("the router has stopped")?;
     Ok(())
 }

@@ -81,8 +81,8 @@ async fn read_connect(
         Ok(version) => Some((version, connect::read(frame, version))),
         // Which code says so depends on the client's version: all before 5 know the same one.
         Err(Some(reason)) => {
-            let level = frame.body.get(6).copied().unwrap_or_default();
-            let version = if level > 5 { Version::V5 } else { Version::V311 };
+            let is_newer = frame.body.starts_with(b"\0\x04MQTT") && frame.body.get(6) > Some(&5);
+            let version = if is_newer { Version::V5 } else { Version::V311 };
             Some((version, Err(Fault { reason, what: "an unknown protocol version" })))
         }
         Err(None) => None,
@@ -91,15 +91,12 @@ async fn read_connect(
 
 type Admitted = (Connect, Rights, Option<(Grant, Publish)>, Session);
 
-async fn admit(
-    door: &Door,
-    connect: Connect,
-    certified: Option<&str>,
-) -> Result<Admitted, Reason> {
+async fn admit(door: &Door, connect: Connect, certified: Option<&str>) -> Result<Admitted, Reason> {
     let device = log_in(&door.registry, &connect, certified)?;
     let id = device.id;
     let rights = Rights::new(device, door.registry.clone());
-    let will = connect.will.as_ref().map(|will| permit(&rights, will, connect.version)).transpose()?;
+    let will =
+        connect.will.as_ref().map(|will| permit(&rights, will, connect.version)).transpose()?;
     let session = door.sessions.log_in(id, door.config.max_connections).await;
     Ok((connect, rights, will, session.ok_or(Reason::SERVER_BUSY)?))
 }

@@ -7,12 +7,12 @@ use crate::journal::{Publish, Received, What, digest};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use bytes::Bytes;
+use protocol::machine::Sample;
 use protocol::mqtt::payloads::{
-    ErrorReport, MAX_PAYLOAD_BYTES, Refusal, parse_challenge, parse_maintenance,
-    parse_raw_frame, parse_result, parse_set, parse_status, parse_tap, parse_telemetry,
+    ErrorReport, MAX_PAYLOAD_BYTES, Refusal, parse_challenge, parse_maintenance, parse_raw_frame,
+    parse_result, parse_set, parse_status, parse_tap, parse_telemetry,
 };
 use protocol::mqtt::topics::Topic;
-use protocol::machine::Sample;
 use protocol::sync::entry::{Body, Reject, Tap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,7 +40,8 @@ impl Intake {
 
     /// Reads a message. One that cannot be used becomes a reject: nothing is lost without a trace.
     pub fn take(&self, grant: &Grant, packet: &Packet, is_observed: bool) -> Taken {
-        let read = if packet.cut > 0 { Err(too_large()) } else { self.read(grant, &packet.payload) };
+        let read =
+            if packet.cut > 0 { Err(too_large()) } else { self.read(grant, &packet.payload) };
         match read {
             Ok(what) => {
                 let mut received = Received::new(grant.source, what);

@@ -55,7 +55,11 @@ impl FailedLogins {
         *count = count.saturating_add(1);
         *at = now;
         let doublings = count.saturating_sub(FREE_TRIES).min(8);
-        if doublings == 0 { Duration::ZERO } else { Duration::from_millis(50 << doublings).min(LONGEST) }
+        if doublings == 0 {
+            Duration::ZERO
+        } else {
+            Duration::from_millis(50 << doublings).min(LONGEST)
+        }
     }
 }
 

@@ -35,7 +35,11 @@ fn by_certificate(registry: &Registry, code: &str) -> Result<Arc<Device>, Reason
 }
 
 /// Takes the same time whether the code is unknown, has no secret, or the secret is wrong.
-fn by_secret(registry: &Registry, code: &str, secret: Option<&[u8]>) -> Result<Arc<Device>, Reason> {
+fn by_secret(
+    registry: &Registry,
+    code: &str,
+    secret: Option<&[u8]>,
+) -> Result<Arc<Device>, Reason> {
     let given: [u8; 32] = Sha256::digest(secret.unwrap_or_default()).into();
     let device = registry.by_code(code);
     let known = device.as_ref().and_then(|device| device.secret_sha256);

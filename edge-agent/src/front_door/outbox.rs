@@ -117,7 +117,8 @@ impl AckSink for Outbox {
 impl State {
     fn answer(&mut self, version: Version, packet_id: u16, reason: Reason) {
         // Nearly always the first one; only a refusal in between makes it another.
-        let mine = |waiting: &&mut Waiting| waiting.packet_id == packet_id && waiting.answer.is_none();
+        let mine =
+            |waiting: &&mut Waiting| waiting.packet_id == packet_id && waiting.answer.is_none();
         if let Some(waiting) = self.waiting.iter_mut().find(mine) {
             waiting.answer = Some(reason);
             self.flush(version);

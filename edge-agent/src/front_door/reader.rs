@@ -110,7 +110,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Handles all complete packets; their messages go to the journal together.
-    async fn handle(&mut self, framer: &mut Framer, buffer: &mut BytesMut) -> Result<Option<End>, Fault> {
+    async fn handle(
+        &mut self,
+        framer: &mut Framer,
+        buffer: &mut BytesMut,
+    ) -> Result<Option<End>, Fault> {
         let mut count = 0;
         let mut outcome = Ok(None);
         while let Some(next) = framer.next(buffer).transpose() {
@@ -192,7 +196,10 @@ impl<'a> Reader<'a> {
         let is_over = self.connection.version == Version::V5
             && self.expected.len() > limit.saturating_sub(self.connection.outbox.waiting());
         if is_over {
-            return Err(Fault { reason: Reason::RECEIVE_MAXIMUM, what: "over the receive maximum" });
+            return Err(Fault {
+                reason: Reason::RECEIVE_MAXIMUM,
+                what: "over the receive maximum",
+            });
         }
         Ok(())
     }
@@ -211,7 +218,10 @@ impl<'a> Reader<'a> {
     fn deny(&mut self, publish: &Publish) -> Result<(), Fault> {
         self.connection.door.counters.denied_publishes.increment(1);
         if self.connection.version == Version::V311 {
-            return Err(Fault { reason: Reason::NOT_AUTHORIZED, what: "a topic that is not its own" });
+            return Err(Fault {
+                reason: Reason::NOT_AUTHORIZED,
+                what: "a topic that is not its own",
+            });
         }
         if publish.qos > 0 {
             self.expect();
@@ -253,13 +263,19 @@ impl<'a> Reader<'a> {
             }
             answers.push(answer);
         }
+        // The router knows of it before the client does, or what is sent meanwhile would be lost.
+        let mut new_link = None;
+        for (filter, change) in todo {
+            match self.link_up(&filter, change).await {
+                Ok(rx) => new_link = new_link.or(rx),
+                Err(_) => info!("a subscription failed because the fan-out has stopped"),
+            }
+        }
         self.connection.outbox.write(|to| {
             write::suback(to, self.connection.version, subscribe.packet_id, &answers);
         });
-        for (filter, change) in todo {
-            if self.link_up(&filter, change).await.is_err() {
-                info!("a subscription failed because the fan-out has stopped");
-            }
+        if let (Some(links), Some(rx)) = (self.links.take_if(|_| new_link.is_some()), new_link) {
+            let _ = links.send(rx);
         }
     }
 
@@ -274,25 +290,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    async fn link_up(&mut self, filter: &str, change: Change) -> anyhow::Result<()> {
-        if self.link.is_none() {
-            let (link, rx) = self.connection.door.fan_out.link().await?;
-            self.link = Some(link);
-            if self.rights.device().kind == DeviceKind::Observer {
-                self.connection.door.fan_out.count_observer(true);
+    /// Tells the router. With the first subscription comes the receiving half of a link.
+    async fn link_up(&mut self, filter: &str, change: Change) -> anyhow::Result<Option<LinkRx>> {
+        let mut received = None;
+        let link = match &self.link {
+            Some(link) => link,
+            None => {
+                let (link, rx) = self.connection.door.fan_out.link().await?;
+                if self.rights.device().kind == DeviceKind::Observer {
+                    self.connection.door.fan_out.count_observer(true);
+                }
+                received = Some(rx);
+                self.link.insert(link)
             }
-            if let Some(links) = self.links.take() {
-                let _ = links.send(rx);
-            }
-        }
-        let Some(link) = &self.link else { return Ok(()) };
+        };
         if change == Change::Again {
             link.unsubscribe(filter).await?;
         }
         if change != Change::Same {
             link.subscribe(filter).await?;
         }
-        Ok(())
+        Ok(received)
     }
 
     async fn unsubscribe(&mut self, unsubscribe: Unsubscribe) {

@@ -94,7 +94,12 @@ impl Server {
         let accepting = async {
             tokio::try_join!(
                 listener::accept(Arc::clone(&door), plain, None, connections.clone()),
-                listener::accept(Arc::clone(&door), encrypted, Some(tls.clone()), connections.clone()),
+                listener::accept(
+                    Arc::clone(&door),
+                    encrypted,
+                    Some(tls.clone()),
+                    connections.clone()
+                ),
             )
         };
         let end = tokio::select! {

@@ -68,7 +68,6 @@ impl Live {
         let _ = self.why.set(why);
         self.stop.cancel();
     }
-
 }
 
 impl Session {

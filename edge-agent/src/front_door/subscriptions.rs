@@ -116,7 +116,10 @@ mod tests {
         let made_room = subscriptions.acked(2);
         let unknown = subscriptions.acked(77);
 
-        assert_eq!((first, second), (Some(Delivery::AtLeastOnce(1)), Some(Delivery::AtLeastOnce(2))));
+        assert_eq!(
+            (first, second),
+            (Some(Delivery::AtLeastOnce(1)), Some(Delivery::AtLeastOnce(2)))
+        );
         assert_eq!((full, made_room, unknown), (false, true, false));
     }
 

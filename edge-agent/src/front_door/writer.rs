@@ -1,9 +1,9 @@
 //! The sending half of a connection: acks and answers from the outbox, and messages from the router.
 
+use super::codec::Reason;
 use super::codec::write;
 use super::connection::{Connection, End};
 use super::subscriptions::Delivery;
-use super::codec::Reason;
 use bytes::BytesMut;
 use rumqttd::local::LinkRx;
 use rumqttd::{Forward, Notification};

@@ -41,7 +41,10 @@ impl Framer {
         }
         let Some((header, len)) = fixed_header(buffer)? else { return Ok(None) };
         if len > self.max {
-            return Err(Fault { reason: Reason::TOO_LARGE, what: "a packet over the maximum size" });
+            return Err(Fault {
+                reason: Reason::TOO_LARGE,
+                what: "a packet over the maximum size",
+            });
         }
         let kept = len.min(self.keep);
         if buffer.len() < header + kept {

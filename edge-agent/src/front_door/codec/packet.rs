@@ -71,7 +71,10 @@ impl Packet {
             return read_publish(frame, version).map(Self::Publish);
         }
         if frame.cut > 0 {
-            return Err(Fault { reason: Reason::TOO_LARGE, what: "a control packet that is too long" });
+            return Err(Fault {
+                reason: Reason::TOO_LARGE,
+                what: "a control packet that is too long",
+            });
         }
         let mut cursor = Cursor(frame.body);
         match frame.first {

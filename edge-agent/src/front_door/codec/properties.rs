@@ -96,7 +96,10 @@ fn value(list: &mut Cursor, id: u8) -> Result<Option<u32>, Fault> {
 /// A number that must not be 0.
 pub fn positive(value: u32) -> Result<u32, Fault> {
     if value == 0 {
-        return Err(Fault { reason: Reason::PROTOCOL_ERROR, what: "a property that must not be 0" });
+        return Err(Fault {
+            reason: Reason::PROTOCOL_ERROR,
+            what: "a property that must not be 0",
+        });
     }
     Ok(value)
 }
