@@ -1,0 +1,68 @@
+-- Telemetry in steps of 10 s, 1 min and 1 h, for SQL: computed from the chunks, replaced whole, never added to.
+-- Counters: how much they grew in the step, across resets, and their last value.
+
+CREATE TABLE telemetry_rollups_10s (
+    machine_id uuid NOT NULL,
+    -- Start of the step.
+    at timestamptz NOT NULL,
+    branch_id uuid NOT NULL,
+    samples integer NOT NULL,
+    elapsed_s_n integer,
+    elapsed_s_gain double precision,
+    elapsed_s_last double precision,
+    distance_m_n integer,
+    distance_m_gain double precision,
+    distance_m_last double precision,
+    energy_kcal_n integer,
+    energy_kcal_gain double precision,
+    energy_kcal_last double precision,
+    reps_n integer,
+    reps_gain double precision,
+    reps_last double precision,
+    speed_mps_n integer,
+    speed_mps_avg double precision,
+    speed_mps_min double precision,
+    speed_mps_max double precision,
+    speed_mps_last double precision,
+    incline_pct_n integer,
+    incline_pct_avg double precision,
+    incline_pct_min double precision,
+    incline_pct_max double precision,
+    incline_pct_last double precision,
+    resistance_n integer,
+    resistance_avg double precision,
+    resistance_min double precision,
+    resistance_max double precision,
+    resistance_last double precision,
+    cadence_rpm_n integer,
+    cadence_rpm_avg double precision,
+    cadence_rpm_min double precision,
+    cadence_rpm_max double precision,
+    cadence_rpm_last double precision,
+    stroke_rate_spm_n integer,
+    stroke_rate_spm_avg double precision,
+    stroke_rate_spm_min double precision,
+    stroke_rate_spm_max double precision,
+    stroke_rate_spm_last double precision,
+    power_w_n integer,
+    power_w_avg double precision,
+    power_w_min double precision,
+    power_w_max double precision,
+    power_w_last double precision,
+    heart_rate_bpm_n integer,
+    heart_rate_bpm_avg double precision,
+    heart_rate_bpm_min double precision,
+    heart_rate_bpm_max double precision,
+    heart_rate_bpm_last double precision,
+    weight_kg_n integer,
+    weight_kg_avg double precision,
+    weight_kg_min double precision,
+    weight_kg_max double precision,
+    weight_kg_last double precision,
+    CONSTRAINT telemetry_rollups_10s_pkey PRIMARY KEY (machine_id, at)
+);
+
+CREATE INDEX telemetry_rollups_10s_at_idx ON telemetry_rollups_10s (at);
+
+CREATE TABLE telemetry_rollups_1m (LIKE telemetry_rollups_10s INCLUDING ALL);
+CREATE TABLE telemetry_rollups_1h (LIKE telemetry_rollups_10s INCLUDING ALL);
