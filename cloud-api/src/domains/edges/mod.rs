@@ -1,5 +1,38 @@
-//! Edge agents: what they are told and what they report.
+//! Edge agents (`/edge/v1`): how they become known and prove themselves, what they report and what they are
+//! told. An edge speaks for one branch, which its token decides; one start of one agent holds its key.
 
+mod assertion;
+mod attempts;
+mod caller;
+mod code;
+mod enroll;
+mod holder;
+mod live;
+mod live_store;
+mod media;
 pub mod registry;
+mod schema;
+mod signing;
+mod state;
+mod store;
+mod token;
 
+pub use attempts::EnrollAttempts;
+pub use code::{EnrollCode, make_enroll_code};
+pub use live::{LiveFloor, LiveView};
 pub use registry::registry_changed;
+pub use signing::rotate_branch_key;
+pub use state::{run as share_live, save_live};
+
+use crate::app::App;
+use axum::extract::DefaultBodyLimit;
+use protocol::sync::state::MAX_STATE_BYTES;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(enroll::enroll_edge))
+        .routes(routes!(token::issue_edge_token))
+        .routes(routes!(state::replace_edge_state).layer(DefaultBodyLimit::max(MAX_STATE_BYTES)))
+}

@@ -1,0 +1,116 @@
+//! How the JSON messages of `protocol` look in the API document; nothing else uses these.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An agent that wants to become an edge.
+#[derive(Serialize, ToSchema)]
+pub struct EnrollRequest {
+    /// The one-time code that staff made.
+    #[schema(example = "01AB-CDEF-GHJ")]
+    pub code: String,
+    /// The edge's Ed25519 public key, hex. Its private half never leaves the edge.
+    #[schema(min_length = 64, max_length = 64)]
+    pub public_key: String,
+    /// Signature of `gymwire-enroll-v1` and the code by that key, hex.
+    #[schema(min_length = 128, max_length = 128)]
+    pub proof: String,
+    /// The edge's host name.
+    #[schema(max_length = 255)]
+    pub hostname: String,
+    /// The agent's version.
+    #[schema(max_length = 255)]
+    pub agent_version: String,
+}
+
+/// What the new edge is told.
+#[derive(Serialize, ToSchema)]
+pub struct EnrollAnswer {
+    /// What the edge is called from now on.
+    pub edge_id: Uuid,
+    /// Whose it is.
+    pub organization_id: Uuid,
+    /// Where it stands.
+    pub branch_id: Uuid,
+    /// The branch's name.
+    pub branch_name: String,
+    /// The branch's number in short codes.
+    pub site_no: u16,
+    /// Public keys of the cloud.
+    pub cloud_keys: Vec<EnrollKey>,
+    /// Key under which card numbers are hashed in this organization, 32 bytes, hex. Secret.
+    pub credential_key: String,
+    /// Unix milliseconds now.
+    pub now_ms: i64,
+}
+
+/// A public key of the cloud.
+#[derive(Serialize, ToSchema)]
+pub struct EnrollKey {
+    /// Its number.
+    pub key_id: u16,
+    /// The key, hex.
+    pub public: String,
+}
+
+/// A token.
+#[derive(Serialize, ToSchema)]
+pub struct TokenAnswer {
+    /// To be sent as `Authorization: Bearer`.
+    pub access_token: String,
+    /// `Bearer`.
+    pub token_type: String,
+    /// Seconds it is good for.
+    pub expires_in: u32,
+    /// Unix milliseconds now.
+    pub now_ms: i64,
+}
+
+/// The answer to a batch.
+#[derive(Serialize, ToSchema)]
+pub struct BatchAnswer {
+    /// Everything up to here is in the cloud's database.
+    pub acked_seq: u64,
+}
+
+/// Open commands.
+#[derive(Serialize, ToSchema)]
+pub struct Commands {
+    /// In the order they were given.
+    pub items: Vec<Command>,
+}
+
+/// One order.
+#[derive(Serialize, ToSchema)]
+pub struct Command {
+    /// Which one.
+    pub id: Uuid,
+    /// Whom it is for; the edge itself if there is none.
+    pub target: Option<Target>,
+    /// What to do, e.g. `lock`.
+    pub command: String,
+    /// With what.
+    #[schema(value_type = Object)]
+    pub args: serde_json::Value,
+    /// It is void this long after this answer was made.
+    pub ttl_ms: u64,
+}
+
+/// A device of the branch.
+#[derive(Serialize, ToSchema)]
+pub struct Target {
+    /// `machine`, `reader`, `bridge` or `observer`.
+    pub kind: String,
+    /// Its short name.
+    pub code: String,
+}
+
+/// How a command ended.
+#[derive(Serialize, ToSchema)]
+pub struct CommandReport {
+    /// `done`, `failed`, `expired` or `unknown`.
+    pub outcome: String,
+    /// In words.
+    pub detail: Option<String>,
+}
