@@ -3,6 +3,8 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domains::accounts::{Passwords, Throttle, Tokens};
+use crate::domains::edges::{EnrollAttempts, LiveFloor};
+use crate::events::Bus;
 use crate::http::ops;
 use crate::keys::Keys;
 use anyhow::Context;
@@ -21,6 +23,10 @@ pub struct App {
     pub passwords: Passwords,
     pub throttle: Arc<Throttle>,
     pub tokens: Arc<Tokens>,
+    pub enroll_attempts: Arc<EnrollAttempts>,
+    /// What is going on in the branches right now.
+    pub live: Arc<LiveFloor>,
+    pub bus: Bus,
     /// Cancelled when the service stops: long polls and jobs end themselves.
     pub stop: CancellationToken,
     pub started: Instant,
@@ -44,6 +50,9 @@ impl App {
             passwords: Passwords::new(&config.auth)?,
             throttle: Arc::new(Throttle::new(&config.auth)),
             tokens: Arc::new(Tokens::new(config.auth.access_token_s)),
+            enroll_attempts: Arc::default(),
+            live: Arc::default(),
+            bus: Bus::default(),
             config: Arc::new(config),
             clock,
             stop,

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod domains;
+pub mod events;
 pub mod http;
 pub mod ids;
 pub mod keys;

@@ -1,7 +1,7 @@
 //! Every route: one line per domain.
 
 use crate::app::App;
-use crate::domains::{accounts, machines};
+use crate::domains::{accounts, edges, machines};
 use crate::http::{layers, ops};
 use crate::openapi;
 use axum::Router;
@@ -21,7 +21,10 @@ pub fn document() -> OpenApi {
 }
 
 fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::preamble()).merge(ops::router()).nest("/api/v1", api())
+    OpenApiRouter::with_openapi(openapi::preamble())
+        .merge(ops::router())
+        .nest("/api/v1", api())
+        .nest("/edge/v1", edges::router())
 }
 
 fn api() -> OpenApiRouter<App> {

@@ -4,6 +4,8 @@ use super::open;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domains::edges;
+use crate::events;
 use crate::http::server;
 use crate::postgres::{self, Postgres};
 use crate::router::router;
@@ -47,12 +49,19 @@ async fn run(
         let app = App::open(database.pool.clone(), config, Clock::system(), stop.clone()).await?;
         let mut tasks = JoinSet::new();
         start(&app, &mut tasks)?;
+        background(&app, &mut tasks);
         // Keeps `work` running while there is nothing to do.
         tasks.spawn(wait(stop.clone()));
         supervise(tasks, stop, signalled, grace).await
     };
     let ended = ended.await;
     close(database).await.and(ended)
+}
+
+/// What every instance does besides answering.
+fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
+    tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
+    tasks.spawn(edges::share_live(app.clone()));
 }
 
 /// What tasks get beyond the draining of requests.

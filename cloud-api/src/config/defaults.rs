@@ -1,6 +1,6 @@
 //! What counts where nothing is said.
 
-use super::{Auth, Database, Environment, Http, Log, LogFormat, Service, Telemetry};
+use super::{Auth, Database, Edges, Environment, Http, Log, LogFormat, Service, Telemetry};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -49,6 +49,17 @@ impl Default for Auth {
             max_failures: 5,
             max_failures_per_address: 300,
             failure_window_s: 15 * 60,
+        }
+    }
+}
+
+impl Default for Edges {
+    fn default() -> Self {
+        Self {
+            access_token_s: 15 * 60,
+            conflict_silence_s: 15,
+            handover_s: 2,
+            batch_concurrency: 4,
         }
     }
 }

@@ -19,6 +19,7 @@ pub struct Config {
     pub http: Http,
     pub database: Database,
     pub auth: Auth,
+    pub edges: Edges,
     pub telemetry: Telemetry,
     pub log: Log,
 }
@@ -92,6 +93,19 @@ pub struct Auth {
     pub failure_window_s: u64,
 }
 
+/// `[edges]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Edges {
+    pub access_token_s: u32,
+    /// An agent that was not heard for this long has gone; until then a second one with its key is refused.
+    pub conflict_silence_s: u32,
+    /// After a restart, messages of the agent before it may arrive late by this much.
+    pub handover_s: u32,
+    /// Batches that are unpacked and applied at the same time; others wait.
+    pub batch_concurrency: usize,
+}
+
 /// `[telemetry]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -151,6 +165,9 @@ impl Config {
             ("auth.max_failures", self.auth.max_failures.into()),
             ("auth.max_failures_per_address", self.auth.max_failures_per_address.into()),
             ("auth.failure_window_s", self.auth.failure_window_s),
+            ("edges.access_token_s", self.edges.access_token_s.into()),
+            ("edges.conflict_silence_s", self.edges.conflict_silence_s.into()),
+            ("edges.batch_concurrency", self.edges.batch_concurrency as u64),
             ("telemetry.retention_days", self.telemetry.retention_days.into()),
         ];
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {

@@ -1,6 +1,7 @@
 //! One folder per domain. A domain's writes go through what its `mod.rs` offers; SQL may read all tables.
 
 pub mod accounts;
+pub mod activity;
 pub mod branches;
 pub mod devices;
 pub mod edges;

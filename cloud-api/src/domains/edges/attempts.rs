@@ -34,7 +34,8 @@ impl EnrollAttempts {
         let fresh = Count { failures: 0, since: now };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.by_address.retain(|_, count| now.duration_since(count.since) < WINDOW);
-        let mut all = counts.all.filter(|all| now.duration_since(all.since) < WINDOW).unwrap_or(fresh);
+        let mut all =
+            counts.all.filter(|all| now.duration_since(all.since) < WINDOW).unwrap_or(fresh);
         // The ceiling of all bounds the number of addresses that are remembered.
         if all.failures >= MAX_OF_ALL {
             return Err((all.since + WINDOW).duration_since(now));

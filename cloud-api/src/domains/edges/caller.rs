@@ -1,6 +1,6 @@
 //! Which edge calls: its access token, and whether its start of the agent holds the edge's key.
 
-use super::holder::{Ask, Holder, Patience, Run, Verdict, judge};
+use super::holder::{Ask, Holder, Patience, Verdict, judge};
 use super::store;
 use crate::app::App;
 use crate::domains::activity;
@@ -49,8 +49,7 @@ pub fn issue(app: &App, edge: EdgeId, boot: String) -> anyhow::Result<String> {
         exp: iat + i64::from(app.config.edges.access_token_s),
     };
     let keys = &app.keys.edge_token;
-    let header =
-        Header { kid: Some(keys.key_id().to_string()), ..Header::new(Algorithm::EdDSA) };
+    let header = Header { kid: Some(keys.key_id().to_string()), ..Header::new(Algorithm::EdDSA) };
     Ok(jsonwebtoken::encode(&header, &claims, keys.encoding())?)
 }
 

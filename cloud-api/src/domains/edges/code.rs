@@ -98,7 +98,8 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_codes() {
-        for text in ["", "01AB-CDEF-GH", "01AB-CDEF-GHJK", "01AB-CDEF-GHU", "äöüß-äöüß-äöü"] {
+        for text in ["", "01AB-CDEF-GH", "01AB-CDEF-GHJK", "01AB-CDEF-GHU", "äöüß-äöüß-äöü"]
+        {
             assert_eq!(text.parse::<EnrollCode>(), Err(NoCode));
         }
     }

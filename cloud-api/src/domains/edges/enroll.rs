@@ -34,8 +34,7 @@ pub async fn enroll_edge(
     if !is_proven(&request.code, &request.proof, &public) {
         return Err(Error::Unauthorized("invalid_proof"));
     }
-    let code: EnrollCode =
-        request.code.parse().map_err(|_| Error::Unauthorized("invalid_code"))?;
+    let code: EnrollCode = request.code.parse().map_err(|_| Error::Unauthorized("invalid_code"))?;
     let mut tx = app.db.begin().await?;
     let (branch, edge) = redeem(&app, &mut tx, &code, &request, &public).await?;
     let answer = answer(&app, &mut tx, branch, edge).await?;
@@ -60,9 +59,8 @@ async fn redeem(
     }
     if let Some(edge) = found.edge_id.filter(|_| found.used_at.is_some()) {
         let standing = store::standing(db, edge).await?;
-        let is_repeat = standing.is_some_and(|edge| {
-            edge.revoked_at.is_none() && edge.public_key == public.as_bytes()
-        });
+        let is_repeat = standing
+            .is_some_and(|edge| edge.revoked_at.is_none() && edge.public_key == public.as_bytes());
         return if is_repeat {
             Ok((found.branch_id, edge))
         } else {

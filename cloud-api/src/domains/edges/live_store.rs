@@ -1,7 +1,7 @@
 //! SQL of the live lane.
 
 use super::live::Save;
-use crate::ids::{BranchId, DeviceId, EdgeId};
+use crate::ids::{BranchId, DeviceId};
 use protocol::sync::state::LiveState;
 use sqlx::{PgConnection, query, query_scalar};
 use std::collections::HashSet;
@@ -40,7 +40,7 @@ pub async fn load(db: &mut PgConnection, branch: Option<BranchId>) -> sqlx::Resu
     .await?;
     let saved = rows.into_iter().filter_map(|row| {
         let state = LiveState::decode(&row.state).ok()?;
-        let (branch, edge) = (BranchId(row.branch_id.into()), EdgeId(row.edge_id.into()));
+        let (branch, edge) = (row.branch_id, row.edge_id);
         Some(Save { branch, edge, received_at: row.received_at, state })
     });
     Ok(saved.collect())
@@ -62,10 +62,7 @@ pub async fn own_devices(
 }
 
 /// All devices of a branch.
-pub async fn devices(
-    db: &mut PgConnection,
-    branch: BranchId,
-) -> sqlx::Result<HashSet<DeviceId>> {
+pub async fn devices(db: &mut PgConnection, branch: BranchId) -> sqlx::Result<HashSet<DeviceId>> {
     let ids = query_scalar!(
         "SELECT id FROM devices WHERE branch_id = $1 AND removed_at IS NULL",
         branch.0,

@@ -21,7 +21,9 @@ pub fn refuse(error: WireError, malformed: &'static str, supported: &[u8]) -> Er
     let detail = error.to_string();
     match error {
         WireError::Version(_) => unsupported("unsupported_version", supported),
-        WireError::TooLarge { .. } => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
+        WireError::TooLarge { .. } => {
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")
+        }
         WireError::Empty | WireError::Malformed(_) | WireError::Signature => {
             Refusal::new(StatusCode::BAD_REQUEST, malformed)
         }

@@ -5,7 +5,7 @@ use super::live::Kept;
 use super::live_store;
 use crate::app::App;
 use crate::events::Signal;
-use crate::http::{Error, Problem, Refusal, Result};
+use crate::http::{Error, Problem, Result};
 use crate::ids::{BranchId, DeviceId};
 use axum::body::Bytes;
 use axum::extract::State;

@@ -256,12 +256,17 @@ pub async fn place(db: &mut PgConnection, branch: BranchId) -> sqlx::Result<Plac
 
 /// Forgets what has no meaning any more: used assertions and codes that have expired, old starts.
 pub async fn forget_expired(db: &mut PgConnection, now: OffsetDateTime) -> sqlx::Result<()> {
-    query!("DELETE FROM edge_assertions WHERE expires_at < $1 - interval '10 minutes'", now)
+    query!(
+        "DELETE FROM edge_assertions WHERE expires_at < $1::timestamptz - interval '10 minutes'",
+        now
+    )
+    .execute(&mut *db)
+    .await?;
+    query!("DELETE FROM enroll_codes WHERE expires_at < $1::timestamptz - interval '30 days'", now)
         .execute(&mut *db)
         .await?;
-    query!("DELETE FROM enroll_codes WHERE expires_at < $1 - interval '30 days'", now)
-        .execute(&mut *db)
+    query!("DELETE FROM edge_runs WHERE since < $1::timestamptz - interval '30 days'", now)
+        .execute(db)
         .await?;
-    query!("DELETE FROM edge_runs WHERE since < $1 - interval '30 days'", now).execute(db).await?;
     Ok(())
 }

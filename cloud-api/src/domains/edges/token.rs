@@ -7,10 +7,10 @@ use super::store;
 use crate::app::App;
 use crate::http::{Error, Json, Problem, Refusal, Result};
 use crate::ids::EdgeId;
+use axum::Form;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::StatusCode;
-use axum::{Form, http};
 use protocol::sync::enroll::{ASSERTION_TYPE, AssertionClaims, ClockSkew, TokenAnswer};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -93,5 +93,5 @@ fn check_time(app: &App, claims: &AssertionClaims, now: OffsetDateTime) -> Resul
 }
 
 fn invalid_request(detail: impl Into<String>) -> Error {
-    Refusal::new(http::StatusCode::BAD_REQUEST, "invalid_request").detail(detail).into()
+    Refusal::new(StatusCode::BAD_REQUEST, "invalid_request").detail(detail).into()
 }
