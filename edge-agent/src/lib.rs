@@ -1,7 +1,10 @@
 //! The branch daemon: takes in what readers and machines say, keeps it, and passes it to the cloud.
 
+pub mod cli;
+pub mod config;
 pub mod front_door;
 pub mod journal;
 pub mod ops;
 pub mod registry;
+pub mod supervisor;
 pub mod uplink;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `edge-agent`: see `edge-agent --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    edge_agent::cli::main()
+}

@@ -3,7 +3,7 @@
 
 mod changes;
 pub mod identity;
-mod local;
+pub mod local;
 mod snapshot;
 mod store;
 mod tables;
@@ -198,3 +198,6 @@ impl Registry {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

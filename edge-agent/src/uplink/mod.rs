@@ -1,1 +1,168 @@
-//! Being written.
+//! The way to the cloud: enrolment, tokens, live state, batches, changes, commands. Each lane goes its own pace
+//! over its own connection; none of them ever holds up a device.
+
+pub mod backoff;
+mod batches;
+pub mod board;
+mod changes;
+mod commands;
+pub mod enroll;
+pub mod http;
+pub mod link;
+mod live;
+mod outgoing;
+mod pending;
+mod prepared;
+pub mod token;
+
+use crate::config;
+use crate::front_door::Publisher;
+use crate::journal::{Committed, Journal, What};
+use crate::ops::clock::Clock;
+use crate::registry::{Enrolled, Registry};
+use anyhow::{Context as _, Result};
+use board::Board;
+use http::{Clients, Failure};
+use link::Link;
+use outgoing::Outgoing;
+use protocol::sync::entry::{Body, Notice};
+use std::sync::Arc;
+use token::Cloud;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+/// What the lanes work with.
+pub struct Uplink {
+    config: config::Cloud,
+    registry: Registry,
+    journal: Journal,
+    clock: Clock,
+    publisher: Publisher,
+    board: Board,
+    link: Link,
+    outgoing: Outgoing,
+    agent_boot: u64,
+}
+
+impl Uplink {
+    /// An uplink that was not started yet.
+    pub fn new(
+        config: config::Cloud,
+        registry: Registry,
+        journal: Journal,
+        clock: Clock,
+        publisher: Publisher,
+        board: Board,
+    ) -> Result<Self> {
+        let mut boot = [0; 8];
+        getrandom::fill(&mut boot).context("the system has no random numbers")?;
+        Ok(Self {
+            link: Link::new(clock.clone()),
+            outgoing: Outgoing::new(config.telemetry_interval()),
+            agent_boot: u64::from_le_bytes(boot),
+            config,
+            registry,
+            journal,
+            clock,
+            publisher,
+            board,
+        })
+    }
+
+    /// How the way to the cloud is.
+    pub fn status(&self) -> watch::Receiver<link::LinkStatus> {
+        self.link.status()
+    }
+
+    /// Works until it is stopped. `committed` is everything that the journal commits.
+    pub async fn run(
+        self: Arc<Self>,
+        committed: mpsc::Receiver<Arc<Committed>>,
+        stop: CancellationToken,
+    ) -> Result<()> {
+        // Full: answers are dropped here and reach the cloud by the batch.
+        let (answered, mut answers) = mpsc::channel(256);
+        tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            () = self.follow(committed, answered) => {
+                // The journal ends while the agent is stopping.
+                stop.cancelled().await;
+                Ok(())
+            }
+            end = self.lanes(&mut answers) => end,
+        }
+    }
+
+    async fn follow(
+        &self,
+        mut committed: mpsc::Receiver<Arc<Committed>>,
+        answered: mpsc::Sender<commands::Answered>,
+    ) {
+        while let Some(commit) = committed.recv().await {
+            self.board.take_in(&commit);
+            self.outgoing.note(&commit);
+            for item in &commit.items {
+                if let (What::Event(Body::CommandResult(result)), Some(device)) =
+                    (&item.what, item.source.device())
+                {
+                    let _ = answered.try_send((device, result.clone()));
+                }
+            }
+        }
+    }
+
+    async fn lanes(&self, answers: &mut mpsc::Receiver<commands::Answered>) -> Result<()> {
+        let mut enrolments = self.registry.enrolments();
+        loop {
+            let enrolled = enrolments.borrow_and_update().clone();
+            let Some(enrolled) = enrolled else {
+                enrolments.changed().await?;
+                continue;
+            };
+            let base =
+                self.config.url.clone().unwrap_or_else(|| enrolled.enrolment.cloud_url.clone());
+            let clients = Clients::new(&self.config, &self.clock)?;
+            let clock = self.clock.clone();
+            let cloud = Cloud::new(&base, clients, Arc::clone(&enrolled), clock, self.agent_boot);
+            tokio::select! {
+                end = live::run(self, &cloud) => end?,
+                end = batches::run(self, &cloud) => end?,
+                end = changes::run(self, &cloud) => end?,
+                end = commands::run(self, &cloud, answers) => end?,
+                end = another(&mut enrolments, &enrolled) => end?,
+            }
+        }
+    }
+
+    /// Notes that a call failed; a conflict of two agents is news for staff.
+    async fn failed(&self, failure: &Failure) {
+        if self.link.failed(failure) {
+            let detail = "another agent uses this edge's key: nothing is sent. If this computer or its card was \
+                          copied, enrol one of the two again.";
+            self.notice("edge_conflict", detail.to_owned()).await;
+        }
+    }
+
+    async fn notice(&self, code: &str, detail: String) {
+        let notice = Body::Notice(Notice { code: code.to_owned(), detail });
+        if self.journal.note(notice).await.is_err() {
+            tracing::warn!(code, "a notice came while the journal was closing");
+        }
+    }
+}
+
+/// Until the edge is enrolled otherwise than `present`; new keys of the cloud are no new enrolment.
+async fn another(
+    enrolments: &mut watch::Receiver<Option<Arc<Enrolled>>>,
+    present: &Enrolled,
+) -> Result<()> {
+    loop {
+        enrolments.changed().await?;
+        let enrolled = enrolments.borrow_and_update().clone();
+        let is_same = enrolled
+            .is_some_and(|enrolled| enrolled.enrolment.public_key == present.enrolment.public_key);
+        if !is_same {
+            return Ok(());
+        }
+    }
+}

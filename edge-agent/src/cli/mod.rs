@@ -1,0 +1,195 @@
+//! The command line. Exit codes: 0 done, 1 it did not work, 2 bad usage or configuration.
+
+mod device;
+mod diag;
+mod verify;
+
+use crate::config::{Config, Flags};
+use crate::journal::{Journal, JournalConfig};
+use crate::ops::actions::{Actions, Ask};
+use crate::ops::clock::Clock;
+use crate::ops::control;
+use crate::ops::lock::FolderLock;
+use crate::ops::logs;
+use crate::ops::status::Status;
+use crate::registry::Registry;
+use crate::supervisor;
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use protocol::sync::entry::Body;
+use serde_json::Value;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The edge agent of a gym's branch.
+#[derive(Debug, Parser)]
+#[command(name = "edge-agent", version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    options: Options,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Options {
+    /// Configuration file (TOML) instead of /etc/gymwire/edge-agent.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    /// Folder of everything the agent keeps (configuration key `agent.state_dir`).
+    #[arg(long, value_name = "DIR", global = true)]
+    state_dir: Option<PathBuf>,
+    /// What to log: error, warn, info, debug or trace (configuration key `agent.log`).
+    #[arg(long, value_name = "LEVEL", global = true)]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the agent until SIGTERM or SIGINT.
+    Run,
+    /// Makes this edge known to a cloud, with a one-time code that staff made there.
+    Enroll {
+        /// The cloud's address, e.g. <https://cloud.example> (configuration key `cloud.url`).
+        #[arg(long, value_name = "URL")]
+        cloud: Option<String>,
+        /// The one-time code.
+        #[arg(long)]
+        code: String,
+    },
+    /// Says how the running agent is.
+    Status {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Devices of the branch.
+    #[command(subcommand)]
+    Device(device::DeviceCommand),
+    /// The branch's certificate authority.
+    #[command(subcommand)]
+    Ca(CaCommand),
+    /// The journal.
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Writes what helps to find a fault into a file; it holds no secrets and no member data.
+    Diag {
+        /// The file to write.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum CaCommand {
+    /// Prints the certificates that devices have to trust (PEM).
+    Export,
+}
+
+#[derive(Debug, Subcommand)]
+enum JournalCommand {
+    /// Checks every entry; exit code 1 if something is damaged.
+    Verify,
+}
+
+/// Reads the arguments, does what they ask, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let Options { config, state_dir, log } = cli.options;
+    let config = match Config::load(&Flags { config, state_dir, log }) {
+        Ok(config) => config,
+        Err(error) => return complain(&format!("{error}"), 2),
+    };
+    // The router and reqwest take the process's default; without it they would look for aws-lc-rs.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return complain("the cryptography of TLS is installed twice", 1);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("cannot start: {error}"), 1),
+    };
+    let end = runtime.block_on(perform(cli.command, config));
+    runtime.shutdown_background();
+    match end {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("{error:#}"), 1),
+    }
+}
+
+async fn perform(command: Command, config: Config) -> Result<()> {
+    match command {
+        Command::Run => {
+            logs::start(&config.agent)?;
+            supervisor::run(config).await
+        }
+        Command::Enroll { cloud, code } => enroll(&config, cloud, code).await,
+        Command::Status { json } => status(&config, json).await,
+        Command::Device(command) => device::perform(&config, command).await,
+        Command::Ca(CaCommand::Export) => {
+            let folder = config.agent.state_dir.join("ca");
+            let now_ms = Clock::system().latest_ms();
+            say(crate::front_door::tls::BranchCa::open(&folder, now_ms)?.export().trim_end())
+        }
+        Command::Journal(JournalCommand::Verify) => verify::perform(&config),
+        Command::Diag { file } => diag::perform(&config, &file).await,
+    }
+}
+
+async fn enroll(config: &Config, cloud: Option<String>, code: String) -> Result<()> {
+    let cloud = cloud
+        .or_else(|| config.cloud.url.clone())
+        .context("--cloud URL is missing, and there is no configuration key `cloud.url`")?;
+    let done = ask(config, Ask::Enroll { cloud, code }).await?;
+    say(&format!("enrolled for {} as edge {}", text(&done, "branch"), text(&done, "edge_id")))
+}
+
+async fn status(config: &Config, as_json: bool) -> Result<()> {
+    let folder = &config.agent.state_dir;
+    let Some(value) = control::ask(folder, &Ask::Status).await? else {
+        bail!("no edge agent is running on {}", folder.display());
+    };
+    if as_json {
+        return say(&serde_json::to_string_pretty(&value)?);
+    }
+    let status: Status = serde_json::from_value(value)?;
+    say(&status.to_string())
+}
+
+/// Has the running agent do it; without one, does it here, holding the folder as an agent would.
+async fn ask(config: &Config, ask: Ask) -> Result<Value> {
+    let folder = &config.agent.state_dir;
+    if let Some(done) = control::ask(folder, &ask).await? {
+        return Ok(done);
+    }
+    let _lock = FolderLock::take(folder)?;
+    let clock = Clock::system();
+    let opened = Registry::open(folder, &clock).await?;
+    let journal_config =
+        JournalConfig { limits: config.journal.clone(), ..JournalConfig::new(folder) };
+    let (journal, _) = Journal::open(journal_config, clock.clone())?;
+    for notice in opened.notices {
+        journal.note(Body::Notice(notice)).await?;
+    }
+    let cloud = config.cloud.clone();
+    let actions = Actions { registry: opened.registry, journal: journal.clone(), clock, cloud };
+    let done = actions.perform(ask).await;
+    journal.close().await;
+    done
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// Prints a result. A reader that closes the pipe early is no fault.
+fn say(text: &str) -> Result<()> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn complain(text: &str, code: u8) -> ExitCode {
+    let _ = writeln!(std::io::stderr(), "edge-agent: {text}");
+    ExitCode::from(code)
+}

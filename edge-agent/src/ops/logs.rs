@@ -1,0 +1,18 @@
+//! Log lines on standard error, as text or JSON. They never name a member.
+
+use crate::config::{Agent, LogFormat};
+use anyhow::{Context as _, Result};
+use tracing_subscriber::EnvFilter;
+
+/// Starts logging.
+pub fn start(config: &Agent) -> Result<()> {
+    // The router tells of every link that comes and goes.
+    let quiet = format!("{},rumqttd=error", config.log);
+    let filter = EnvFilter::try_new(quiet).context("configuration key `agent.log`")?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match config.log_format {
+        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+    };
+    started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
+}

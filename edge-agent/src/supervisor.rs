@@ -1,0 +1,253 @@
+//! Starts every part of the agent, in the order that its promises need, and ends it as a whole.
+
+use crate::config::Config;
+use crate::front_door::tls::{BranchCa, Tls};
+use crate::front_door::{Inside, Server};
+use crate::journal::{Committed, Journal, JournalConfig, Publish};
+use crate::ops::actions::Actions;
+use crate::ops::clock::Clock;
+use crate::ops::control::Control;
+use crate::ops::lock::FolderLock;
+use crate::ops::status::Watched;
+use crate::ops::{server, watchdog};
+use crate::registry::{self, Registry};
+use crate::uplink::Uplink;
+use crate::uplink::board::Board;
+use anyhow::{Context as _, Result, anyhow, bail};
+use bytes::Bytes;
+use protocol::mqtt::payloads::parse_status;
+use protocol::mqtt::topics::Topic;
+use protocol::sync::entry::Body;
+use sd_notify::NotifyState;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Tasks get this long to end after they were asked to.
+const GRACE: Duration = Duration::from_secs(8);
+/// A moment that has passed is kept this often, for a start with a wrong clock.
+const FLOOR_EVERY: Duration = Duration::from_secs(600);
+const FIRST_FLOOR: Duration = Duration::from_secs(30);
+
+/// Runs the agent until a signal or the first part that fails.
+pub async fn run(config: Config) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let metrics = server::collect()?;
+    let _lock = FolderLock::take(&config.agent.state_dir)?;
+    let clock = Clock::system();
+    let opened = Registry::open(&config.agent.state_dir, &clock).await?;
+    let (journal, retained) = open_journal(&config, &clock).await?;
+    let mut tasks = JoinSet::new();
+    let stop = CancellationToken::new();
+    for notice in opened.notices {
+        journal.note(Body::Notice(notice)).await?;
+    }
+    let parts = Parts { config, clock, registry: opened.registry, journal: journal.clone() };
+    let started = start(&parts, retained, metrics, &mut tasks, &stop).await;
+    let end = match started {
+        Ok(()) => {
+            watchdog::notify(&[NotifyState::Ready]);
+            tracing::info!(version = env!("CARGO_PKG_VERSION"), "the edge agent runs");
+            supervise(&mut tasks, &stop, &mut signals).await
+        }
+        Err(error) => Err(error),
+    };
+    journal.close().await;
+    end
+}
+
+struct Parts {
+    config: Config,
+    clock: Clock,
+    registry: Registry,
+    journal: Journal,
+}
+
+struct Retained {
+    epoch: u64,
+    values: Vec<(String, Bytes)>,
+}
+
+async fn open_journal(config: &Config, clock: &Clock) -> Result<(Journal, Retained)> {
+    let journal_config = JournalConfig {
+        limits: config.journal.clone(),
+        ..JournalConfig::new(&config.agent.state_dir)
+    };
+    let clock = clock.clone();
+    let open = move || Journal::open(journal_config, clock);
+    let (journal, opened) = tokio::task::spawn_blocking(open).await??;
+    for notice in &opened.notices {
+        tracing::warn!(notice, "while the journal was opened");
+    }
+    Ok((journal, Retained { epoch: opened.epoch, values: opened.retained }))
+}
+
+async fn start(
+    parts: &Parts,
+    retained: Retained,
+    metrics: metrics_exporter_prometheus::PrometheusHandle,
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let Parts { config, clock, registry, journal } = parts;
+    let ops_listener = server::bind(config.ops.listen).await?;
+    let control = Control::bind(&config.agent.state_dir)?;
+    let board = Board::new(retained.epoch);
+    seed(&board, registry, &retained.values);
+    let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
+    let tls = Tls::open(ca, config.mqtt.server_names.clone(), clock.clone())?;
+    let values = retained.values.into_iter();
+    let inside = Inside {
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        retained: values.map(|(topic, payload)| Publish { topic, payload, retain: true }).collect(),
+    };
+    let door = Server::bind(config.mqtt.clone(), inside, tls)?;
+    let publisher = door.publisher();
+    let uplink = Arc::new(Uplink::new(
+        config.cloud.clone(),
+        registry.clone(),
+        journal.clone(),
+        clock.clone(),
+        publisher.clone(),
+        board,
+    )?);
+    let watched = Watched {
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        publisher: publisher.clone(),
+        link: uplink.status(),
+    };
+    let actions = Actions {
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        cloud: config.cloud.clone(),
+    };
+    // Full: the journal's own ring takes over, and what that loses is counted.
+    let (to_fan_out, for_fan_out) = mpsc::channel(64);
+    let (to_uplink, for_uplink) = mpsc::channel(64);
+    tasks.spawn(forward(journal.events(), to_fan_out, stop.clone()));
+    tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
+    tasks.spawn(publisher.pass_on(for_fan_out, stop.clone()));
+    tasks.spawn(door.run(stop.clone()));
+    tasks.spawn(uplink.run(for_uplink, stop.clone()));
+    tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
+    tasks.spawn(control.run(actions, watched, stop.clone()));
+    tasks.spawn(watchdog::run(journal.clone(), stop.clone()));
+    tasks.spawn(keep_floor(registry.clone(), clock.clone(), stop.clone()));
+    Ok(())
+}
+
+/// What devices said last before this start, so that the first full state is not an empty floor.
+fn seed(board: &Board, registry: &Registry, retained: &[(String, Bytes)]) {
+    for (topic, payload) in retained {
+        let Some(topic) = Topic::parse(topic).filter(|topic| topic.leaf() == "status") else {
+            continue;
+        };
+        if let (Some(device), Ok(status)) =
+            (registry.by_code(topic.code().as_str()), parse_status(payload))
+        {
+            board.remember(device.id, &status);
+        }
+    }
+}
+
+async fn forward(
+    mut committed: broadcast::Receiver<Arc<Committed>>,
+    to: mpsc::Sender<Arc<Committed>>,
+    stop: CancellationToken,
+) -> Result<()> {
+    loop {
+        let next = tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            next = committed.recv() => next,
+        };
+        match next {
+            Ok(commit) => {
+                let _ = to.send(commit).await;
+            }
+            Err(RecvError::Lagged(count)) => {
+                tracing::warn!(count, "subscribers are too slow for what is committed");
+                metrics::counter!("gymwire_fan_out_lost_commits").increment(count);
+            }
+            Err(RecvError::Closed) => bail!("the journal has ended"),
+        }
+    }
+}
+
+async fn keep_floor(
+    registry: registry::Registry,
+    clock: Clock,
+    stop: CancellationToken,
+) -> Result<()> {
+    let mut wait = FIRST_FLOOR;
+    while timeout(wait, stop.cancelled()).await.is_err() {
+        if let Some(now_ms) = clock.trusted_ms() {
+            clock.raise_floor(now_ms);
+            // Without it the next start only knows less about the time.
+            if let Err(error) = registry.keep_floor(now_ms).await {
+                tracing::warn!(?error, "the floor of time was not kept");
+            }
+            wait = FLOOR_EVERY;
+        }
+    }
+    Ok(())
+}
+
+/// The first task to end ends the agent, and its error is the exit status that systemd sees.
+async fn supervise(
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+    signals: &mut Signals,
+) -> Result<()> {
+    let end = tokio::select! {
+        () = signals.next() => Ok(()),
+        Some(ended) = tasks.join_next() => match ended {
+            Ok(Ok(())) => Err(anyhow!("a part of the agent ended unasked")),
+            Ok(Err(error)) => Err(error),
+            Err(panic) => Err(panic.into()),
+        },
+    };
+    tracing::info!("the edge agent stops");
+    watchdog::notify(&[NotifyState::Stopping]);
+    stop.cancel();
+    let rest = async { while tasks.join_next().await.is_some() {} };
+    let in_time = tokio::select! {
+        ended = timeout(GRACE, rest) => ended.context("parts of the agent did not stop in time"),
+        () = signals.next() => Err(anyhow!("stopped hard by a second signal")),
+    };
+    end.and(in_time)
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    fn next(&mut self) -> impl Future<Output = ()> {
+        async {
+            tokio::select! {
+                _ = self.terminate.recv() => {}
+                _ = self.interrupt.recv() => {}
+            }
+        }
+    }
+}

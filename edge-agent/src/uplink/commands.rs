@@ -1,0 +1,139 @@
+//! The cloud's orders to devices of the branch: fetched, delivered while they are worth something, answered.
+
+use super::Uplink;
+use super::backoff::Backoff;
+use super::http::{Failure, json};
+use super::pending::{Pending, Step};
+use super::token::Cloud;
+use anyhow::Result;
+use protocol::ids::{CommandId, DeviceId};
+use protocol::sync::commands::{CommandReport, Commands};
+use protocol::sync::entry::CommandResult;
+use reqwest::StatusCode;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+/// How often devices that are away are looked for, and times to live are checked.
+const TICK: Duration = Duration::from_millis(250);
+/// Orders that are being carried out are told again at once: ask no more often than this.
+const ASK_EVERY: Duration = Duration::from_millis(900);
+
+/// A device's answer, as the journal committed it.
+pub(super) type Answered = (DeviceId, CommandResult);
+
+/// Carries out commands for as long as the edge is enrolled this way.
+pub(super) async fn run(
+    uplink: &Uplink,
+    cloud: &Cloud,
+    answers: &mut mpsc::Receiver<Answered>,
+) -> Result<()> {
+    let (fetched_to, mut fetched) = mpsc::channel::<(Commands, u64)>(1);
+    // Full: reporting waits, and with it only the lane itself.
+    let (report_to, reports) = mpsc::channel::<(CommandId, CommandReport)>(256);
+    let work = async {
+        let mut pending = Pending::default();
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                Some((commands, asked_ms)) = fetched.recv() => {
+                    for command in commands.items {
+                        pending.add(command, asked_ms);
+                    }
+                }
+                Some((device, result)) = answers.recv() => pending.answered(device, result),
+                _ = tick.tick() => {}
+            }
+            step(uplink, &mut pending, &report_to).await;
+        }
+    };
+    tokio::select! {
+        () = work => Ok(()),
+        () = fetch(uplink, cloud, fetched_to) => Ok(()),
+        () = report(uplink, cloud, reports) => Ok(()),
+    }
+}
+
+async fn step(
+    uplink: &Uplink,
+    pending: &mut Pending,
+    report_to: &mpsc::Sender<(CommandId, CommandReport)>,
+) {
+    let find = |target: &protocol::sync::commands::Target| {
+        uplink.registry.by_code(target.code.as_str()).filter(|device| device.kind == target.kind)
+    };
+    let is_online = |device: DeviceId| uplink.publisher.online(device);
+    for step in pending.steps(uplink.clock.mono_ms(), find, is_online) {
+        match step {
+            Step::Publish(publish) => {
+                if let Err(error) = uplink.publisher.publish(publish).await {
+                    tracing::warn!(?error, "a command was not delivered");
+                }
+            }
+            Step::Report(id, report) => {
+                let _ = report_to.send((id, report)).await;
+            }
+        }
+    }
+}
+
+async fn fetch(uplink: &Uplink, cloud: &Cloud, fetched: mpsc::Sender<(Commands, u64)>) {
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
+    let mut waiter = uplink.link.waiter();
+    loop {
+        uplink.link.hold().await;
+        let asked = Instant::now();
+        // Their time to live counts from when the answer was made, which is not before now minus its way here;
+        // the wait is the cloud's. So it is taken from the arrival: at worst one way too long.
+        match ask(cloud).await {
+            Ok(commands) => {
+                backoff.reset();
+                if fetched.send((commands, uplink.clock.mono_ms())).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep_until(asked + ASK_EVERY).await;
+            }
+            Err(failure) => {
+                uplink.failed(&failure).await;
+                waiter.pause(backoff.next_wait(), &failure).await;
+            }
+        }
+    }
+}
+
+async fn ask(cloud: &Cloud) -> Result<Commands, Failure> {
+    let url = cloud.url("/commands?wait_s=25");
+    let answer = cloud.call(|clients| clients.poll.get(&url)).await?;
+    if answer.status() == StatusCode::NO_CONTENT {
+        return Ok(Commands { items: Vec::new() });
+    }
+    json(answer).await
+}
+
+async fn report(
+    uplink: &Uplink,
+    cloud: &Cloud,
+    mut reports: mpsc::Receiver<(CommandId, CommandReport)>,
+) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(60));
+    let mut waiter = uplink.link.waiter();
+    while let Some((id, report)) = reports.recv().await {
+        let url = cloud.url(&format!("/commands/{id}/result"));
+        while let Err(failure) = cloud.call(|clients| clients.live.post(&url).json(&report)).await {
+            if failure.status().is_some_and(is_final) {
+                tracing::warn!(%id, %failure, "the cloud does not take a command's result");
+                break;
+            }
+            uplink.failed(&failure).await;
+            waiter.pause(backoff.next_wait(), &failure).await;
+        }
+        backoff.reset();
+    }
+}
+
+/// Asking again would bring the same: the cloud knows no such command, or has its result.
+fn is_final(status: StatusCode) -> bool {
+    status.is_client_error()
+        && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+}

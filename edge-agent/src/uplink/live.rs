@@ -1,0 +1,97 @@
+//! The live lane: the present state of the floor, ahead of any backlog. It builds no history.
+
+use super::Uplink;
+use super::backoff::{Backoff, jittered};
+use super::http::Failure;
+use super::token::Cloud;
+use anyhow::Result;
+use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE};
+use reqwest::header::CONTENT_TYPE;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// At most ten states a second.
+const PACE: Duration = Duration::from_millis(100);
+/// Without news a state is sent this often, so that the cloud knows that the branch is there.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+/// A cloud that cannot be reached is tried this often, so that the floor is seen soon after any outage.
+const PROBE: Duration = Duration::from_secs(1);
+/// After this long the tries become rarer, to [`SLOW_PROBE`].
+const PATIENCE: Duration = Duration::from_secs(300);
+const SLOW_PROBE: Duration = Duration::from_millis(1_900);
+
+/// Sends the state of the floor for as long as the edge is enrolled this way.
+pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
+    let mut lane = LiveLane { n: 0, needs_full: true };
+    let mut refusals = Backoff::new(PROBE, Duration::from_secs(60));
+    let mut failing_since: Option<Instant> = None;
+    let mut waiter = uplink.link.waiter();
+    loop {
+        uplink.link.hold().await;
+        let started = Instant::now();
+        match lane.send(uplink, cloud).await {
+            Ok(()) => {
+                uplink.link.reached();
+                refusals.reset();
+                failing_since = None;
+                sleep_until(started + PACE).await;
+                // Either way it is time: for news, or for a sign of life.
+                let _ = timeout(HEARTBEAT, uplink.board.changed()).await;
+            }
+            Err(failure) => {
+                uplink.failed(&failure).await;
+                let since = *failing_since.get_or_insert(started);
+                let wait = match failure {
+                    Failure::Unreachable(_) if since.elapsed() < PATIENCE => jittered(PROBE),
+                    Failure::Unreachable(_) => jittered(SLOW_PROBE),
+                    Failure::Refused(_) => refusals.next_wait(),
+                };
+                waiter.pause(wait, &failure).await;
+            }
+        }
+    }
+}
+
+struct LiveLane {
+    n: u64,
+    /// The cloud may have missed something: everything is told again.
+    needs_full: bool,
+}
+
+impl LiveLane {
+    async fn send(&mut self, uplink: &Uplink, cloud: &Cloud) -> Result<(), Failure> {
+        let full = self.needs_full;
+        let (as_of, machines) = if full { uplink.board.all() } else { uplink.board.changes() };
+        self.n += 1;
+        self.needs_full = true;
+        let state = LiveState {
+            boot: cloud.agent_boot(),
+            n: self.n,
+            stamp: uplink.clock.stamp(),
+            as_of,
+            full,
+            floor: floor(uplink),
+            machines,
+        };
+        let encoded = state.encode();
+        let url = cloud.url("/state");
+        let put = |clients: &super::http::Clients| {
+            clients.live.put(&url).header(CONTENT_TYPE, STATE_MEDIA_TYPE).body(encoded.clone())
+        };
+        cloud.call(put).await?;
+        self.needs_full = false;
+        Ok(())
+    }
+}
+
+fn floor(uplink: &Uplink) -> Floor {
+    let stats = uplink.journal.stats().borrow().clone();
+    Floor {
+        backlog_entries: stats.backlog_entries,
+        oldest_unsent_ms: crate::ops::status::age_ms(&uplink.clock, stats.oldest_unsent),
+        disk_free_bytes: stats.disk_free_bytes,
+        rejects: stats.rejects,
+        gaps: stats.gaps,
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
