@@ -174,7 +174,9 @@ fn describe(error: &figment::Error) -> String {
     let mut path = error.path.clone();
     let what = match &error.kind {
         Kind::UnknownField(field, known) => {
-            path.push(field.clone());
+            if path.last() != Some(field) {
+                path.push(field.clone());
+            }
             format!("is unknown here, known are {}", known.join(", "))
         }
         kind => format!("cannot be used: {kind}"),

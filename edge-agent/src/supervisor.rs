@@ -3,14 +3,14 @@
 use crate::config::Config;
 use crate::front_door::tls::{BranchCa, Tls};
 use crate::front_door::{Inside, Server};
-use crate::journal::{Committed, Journal, JournalConfig, Publish};
+use crate::journal::{Committed, Journal, JournalConfig};
 use crate::ops::actions::Actions;
 use crate::ops::clock::Clock;
 use crate::ops::control::Control;
 use crate::ops::lock::FolderLock;
 use crate::ops::status::Watched;
 use crate::ops::{server, watchdog};
-use crate::registry::{self, Registry};
+use crate::registry::Registry;
 use crate::uplink::Uplink;
 use crate::uplink::board::Board;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -19,7 +19,6 @@ use protocol::mqtt::payloads::parse_status;
 use protocol::mqtt::topics::Topic;
 use protocol::sync::entry::Body;
 use sd_notify::NotifyState;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 /// Tasks get this long to end after they were asked to.
 const GRACE: Duration = Duration::from_secs(8);
 /// A moment that has passed is kept this often, for a start with a wrong clock.
-const FLOOR_EVERY: Duration = Duration::from_secs(600);
+const FLOOR_EVERY: Duration = Duration::from_mins(10);
 const FIRST_FLOOR: Duration = Duration::from_secs(30);
 
 /// Runs the agent until a signal or the first part that fails.
@@ -102,12 +101,11 @@ async fn start(
     seed(&board, registry, &retained.values);
     let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
     let tls = Tls::open(ca, config.mqtt.server_names.clone(), clock.clone())?;
-    let values = retained.values.into_iter();
     let inside = Inside {
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),
-        retained: values.map(|(topic, payload)| Publish { topic, payload, retain: true }).collect(),
+        retained: retained.values,
     };
     let door = Server::bind(config.mqtt.clone(), inside, tls)?;
     let publisher = door.publisher();
@@ -133,11 +131,8 @@ async fn start(
         cloud: config.cloud.clone(),
     };
     // Full: the journal's own ring takes over, and what that loses is counted.
-    let (to_fan_out, for_fan_out) = mpsc::channel(64);
     let (to_uplink, for_uplink) = mpsc::channel(64);
-    tasks.spawn(forward(journal.events(), to_fan_out, stop.clone()));
     tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
-    tasks.spawn(publisher.pass_on(for_fan_out, stop.clone()));
     tasks.spawn(door.run(stop.clone()));
     tasks.spawn(uplink.run(for_uplink, stop.clone()));
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
@@ -184,11 +179,7 @@ async fn forward(
     }
 }
 
-async fn keep_floor(
-    registry: registry::Registry,
-    clock: Clock,
-    stop: CancellationToken,
-) -> Result<()> {
+async fn keep_floor(registry: Registry, clock: Clock, stop: CancellationToken) -> Result<()> {
     let mut wait = FIRST_FLOOR;
     while timeout(wait, stop.cancelled()).await.is_err() {
         if let Some(now_ms) = clock.trusted_ms() {
@@ -242,12 +233,10 @@ impl Signals {
         })
     }
 
-    fn next(&mut self) -> impl Future<Output = ()> {
-        async {
-            tokio::select! {
-                _ = self.terminate.recv() => {}
-                _ = self.interrupt.recv() => {}
-            }
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

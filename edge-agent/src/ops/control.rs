@@ -26,7 +26,7 @@ enum Answer {
 const SOCKET: &str = "control.sock";
 const MAX_LINE: u64 = 64 * 1024;
 const MAX_ASKING: usize = 16;
-const ASK_TIMEOUT: Duration = Duration::from_secs(60);
+const ASK_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The socket, open.
 #[derive(Debug)]

@@ -81,24 +81,24 @@ async fn render(State(ops): State<Ops>) -> String {
 /// What is a state and not an event is measured when it is asked for.
 #[expect(clippy::cast_precision_loss, reason = "metrics are floating-point numbers")]
 fn measure(watched: &Watched) {
-    let stats = watched.journal.stats().borrow().clone();
+    let journal = watched.journal.stats().borrow().clone();
     let status = watched.status();
     let flag = |is_so: bool| if is_so { 1.0 } else { 0.0 };
-    gauge!("gymwire_journal_backlog_entries").set(stats.backlog_entries as f64);
+    gauge!("gymwire_journal_backlog_entries").set(journal.backlog_entries as f64);
     gauge!("gymwire_journal_oldest_unsent_seconds").set(status.oldest_unsent_ms as f64 / 1_000.0);
-    gauge!("gymwire_journal_used_bytes").set(stats.used_bytes as f64);
-    gauge!("gymwire_journal_log_bytes").set(stats.log_bytes as f64);
+    gauge!("gymwire_journal_used_bytes").set(journal.used_bytes as f64);
+    gauge!("gymwire_journal_log_bytes").set(journal.log_bytes as f64);
     gauge!("gymwire_journal_writable").set(flag(status.is_healthy()));
-    gauge!("gymwire_journal_commits").set(stats.commits as f64);
-    gauge!("gymwire_journal_samples").set(stats.samples as f64);
-    gauge!("gymwire_journal_entries").set(stats.entries as f64);
-    gauge!("gymwire_journal_repeats").set(stats.repeats as f64);
-    gauge!("gymwire_journal_rejects").set(stats.rejects as f64);
-    gauge!("gymwire_journal_gaps").set(stats.gaps as f64);
-    gauge!("gymwire_journal_samples_dropped").set(stats.samples_dropped as f64);
-    gauge!("gymwire_journal_events_dropped").set(stats.events_dropped as f64);
-    gauge!("gymwire_journal_set_aside").set(stats.set_aside as f64);
-    gauge!("gymwire_disk_free_bytes").set(stats.disk_free_bytes as f64);
+    gauge!("gymwire_journal_commits").set(journal.commits as f64);
+    gauge!("gymwire_journal_samples").set(journal.samples as f64);
+    gauge!("gymwire_journal_entries").set(journal.entries as f64);
+    gauge!("gymwire_journal_repeats").set(journal.repeats as f64);
+    gauge!("gymwire_journal_rejects").set(journal.rejects as f64);
+    gauge!("gymwire_journal_gaps").set(journal.gaps as f64);
+    gauge!("gymwire_journal_samples_dropped").set(journal.samples_dropped as f64);
+    gauge!("gymwire_journal_events_dropped").set(journal.events_dropped as f64);
+    gauge!("gymwire_journal_set_aside").set(journal.set_aside as f64);
+    gauge!("gymwire_disk_free_bytes").set(journal.disk_free_bytes as f64);
     gauge!("gymwire_cloud_online").set(flag(status.online));
     gauge!("gymwire_clock_synced").set(flag(status.clock_synced));
     gauge!("gymwire_devices_online").set(status.devices_online as f64);

@@ -145,25 +145,25 @@ impl fmt::Display for Status {
         writeln!(f, "edge agent   {}", self.version)?;
         match &self.enrolled {
             Some(at) => {
-                writeln!(f, "enrolled     {} at {} as {}", at.branch, at.cloud, at.edge_id)?
+                writeln!(f, "enrolled     {} at {} as {}", at.branch, at.cloud, at.edge_id)
             }
             None => {
-                writeln!(f, "enrolled     no: use `edge-agent enroll --cloud URL --code CODE`")?
+                writeln!(f, "enrolled     no: use `edge-agent enroll --cloud URL --code CODE`")
             }
-        }
+        }?;
         match (&self.problem, self.online) {
-            (_, true) => writeln!(f, "cloud        reached")?,
-            (Some(problem), false) => writeln!(f, "cloud        not reached: {problem}")?,
-            (None, false) => writeln!(f, "cloud        not reached yet")?,
-        }
+            (_, true) => writeln!(f, "cloud        reached"),
+            (Some(problem), false) => writeln!(f, "cloud        not reached: {problem}"),
+            (None, false) => writeln!(f, "cloud        not reached yet"),
+        }?;
         if let (false, Some(ms)) = (self.online, self.last_contact_ms) {
             writeln!(f, "last contact {} ago", seconds(ms))?;
         }
         write!(f, "journal      {}", self.journal)?;
         match &self.journal_error {
-            Some(error) => writeln!(f, ": {error}")?,
-            None => writeln!(f)?,
-        }
+            Some(error) => writeln!(f, ": {error}"),
+            None => writeln!(f),
+        }?;
         let oldest = seconds(self.oldest_unsent_ms);
         writeln!(f, "backlog      {} entries, the oldest {oldest} old", self.backlog_entries)?;
         writeln!(f, "rejects      {}", self.rejects)?;

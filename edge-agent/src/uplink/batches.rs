@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// A cloud that reads no version of ours is asked again this often: it may have been updated.
-const UNSUPPORTED_PAUSE: Duration = Duration::from_secs(600);
+const UNSUPPORTED_PAUSE: Duration = Duration::from_mins(10);
 /// A batch that the cloud refuses for another reason.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
@@ -25,22 +25,19 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
         uplink,
         cloud,
         sizing: Sizing::default(),
-        backoff: Backoff::new(Duration::from_millis(200), Duration::from_secs(60)),
+        backoff: Backoff::new(Duration::from_millis(200), Duration::from_mins(1)),
         waiter: uplink.link.waiter(),
         told: String::new(),
     };
-    let mut next = None;
+    let mut next: Option<Prepared> = None;
     loop {
         uplink.link.hold().await;
-        let batch = match next.take() {
-            Some(batch) => batch,
-            None => match lane.read(None).await? {
-                Some(batch) => batch,
-                None => {
-                    uplink.outgoing.due().await;
-                    continue;
-                }
-            },
+        if next.is_none() {
+            next = lane.read(None).await?;
+        }
+        let Some(batch) = next.take() else {
+            uplink.outgoing.due().await;
+            continue;
         };
         let is_last = batch.end() == lane.newest();
         let after = batch.end();

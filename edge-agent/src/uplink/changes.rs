@@ -14,7 +14,7 @@ const UNUSABLE_PAUSE: Duration = Duration::from_secs(30);
 
 /// Follows the cloud's changes for as long as the edge is enrolled this way.
 pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
-    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_mins(1));
     let mut waiter = uplink.link.waiter();
     let mut was_unusable = false;
     loop {

@@ -79,7 +79,7 @@ async fn step(
 }
 
 async fn fetch(uplink: &Uplink, cloud: &Cloud, fetched: mpsc::Sender<(Commands, u64)>) {
-    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(60));
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_mins(1));
     let mut waiter = uplink.link.waiter();
     loop {
         uplink.link.hold().await;
@@ -116,7 +116,7 @@ async fn report(
     cloud: &Cloud,
     mut reports: mpsc::Receiver<(CommandId, CommandReport)>,
 ) {
-    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(60));
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_mins(1));
     let mut waiter = uplink.link.waiter();
     while let Some((id, report)) = reports.recv().await {
         let url = cloud.url(&format!("/commands/{id}/result"));

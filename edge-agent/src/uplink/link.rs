@@ -34,7 +34,7 @@ pub struct LinkStatus {
 }
 
 /// How long nothing is sent after the cloud found two agents with one key.
-const CONFLICT_PAUSE: Duration = Duration::from_secs(60);
+const CONFLICT_PAUSE: Duration = Duration::from_mins(1);
 
 impl Link {
     /// Nothing is known yet.

@@ -17,13 +17,13 @@ const HEARTBEAT: Duration = Duration::from_secs(3);
 /// A cloud that cannot be reached is tried this often, so that the floor is seen soon after any outage.
 const PROBE: Duration = Duration::from_secs(1);
 /// After this long the tries become rarer, to [`SLOW_PROBE`].
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 const SLOW_PROBE: Duration = Duration::from_millis(1_900);
 
 /// Sends the state of the floor for as long as the edge is enrolled this way.
 pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
     let mut lane = LiveLane { n: 0, needs_full: true };
-    let mut refusals = Backoff::new(PROBE, Duration::from_secs(60));
+    let mut refusals = Backoff::new(PROBE, Duration::from_mins(1));
     let mut failing_since: Option<Instant> = None;
     let mut waiter = uplink.link.waiter();
     loop {

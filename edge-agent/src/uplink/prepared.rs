@@ -50,7 +50,7 @@ const FIRST_SAMPLES: u64 = 8_192;
 /// line loses little.
 const AIM: Duration = Duration::from_secs(2);
 const MIN_TIMEOUT: Duration = Duration::from_secs(10);
-const MAX_TIMEOUT: Duration = Duration::from_secs(180);
+const MAX_TIMEOUT: Duration = Duration::from_mins(3);
 
 impl Default for Sizing {
     fn default() -> Self {
