@@ -2,6 +2,7 @@
 
 use super::acl::Grant;
 use super::codec::{Publish, Reason, Version, write};
+use super::counters::Counters;
 use super::door::Door;
 use super::greet::Guest;
 use super::outbox::Outbox;
@@ -79,17 +80,17 @@ where
     }
     drop(session);
     door.counters.connected.decrement(1);
-    tell(&door, end, &code);
+    tell(end, &code);
     say_goodbye(&connection, &mut write_half, end).await;
 }
 
-fn tell(door: &Door, end: End, code: &protocol::ids::Code) {
+fn tell(end: End, code: &protocol::ids::Code) {
     let reason = match end {
         End::Left => "left",
         End::Lost => "lost",
         End::Closed(reason) => reason.name(),
     };
-    door.counters.ended(reason);
+    Counters::ended(reason);
     match end {
         End::Left | End::Lost => debug!(%code, reason, "device disconnected"),
         End::Closed(_) => info!(%code, reason, "device disconnected by the agent"),

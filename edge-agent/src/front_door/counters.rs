@@ -30,13 +30,13 @@ impl Counters {
         }
     }
 
-    /// A connection ended, or never began.
-    pub fn ended(&self, reason: &'static str) {
+    /// A connection ended.
+    pub fn ended(reason: &'static str) {
         counter!("gymwire_mqtt_ended_total", "reason" => reason).increment(1);
     }
 
     /// A login was refused.
-    pub fn refused(&self, reason: &'static str) {
+    pub fn refused(reason: &'static str) {
         counter!("gymwire_mqtt_refused_total", "reason" => reason).increment(1);
     }
 }

@@ -12,7 +12,7 @@ pub struct DeviceTimes(HashMap<DeviceId, Vec<Boot>>);
 
 #[derive(Debug)]
 struct Boot {
-    boot: Option<u32>,
+    number: Option<u32>,
     /// Smallest arrival − uptime, raised slowly for clocks that run slow.
     offset_ms: i64,
     /// When `offset_ms` was last looked at.
@@ -37,12 +37,13 @@ impl DeviceTimes {
         let Some(uptime_ms) = uptime_ms else { return now_ms };
         let seen = difference(now_ms, uptime_ms);
         let boots = self.0.entry(device).or_default();
-        let place = boots.iter().position(|known| known.boot == boot);
+        let place = boots.iter().position(|known| known.number == boot);
         let known = match place {
             Some(place) => &mut boots[place],
-            None => {
-                remember(boots, Boot { boot, offset_ms: seen, at_ms: now_ms, last_uptime_ms: 0 })
-            }
+            None => remember(
+                boots,
+                Boot { number: boot, offset_ms: seen, at_ms: now_ms, last_uptime_ms: 0 },
+            ),
         };
         known.see(seen, uptime_ms, now_ms);
         u64::try_from(known.offset_ms.saturating_add_unsigned(uptime_ms)).unwrap_or(0).min(now_ms)
@@ -52,7 +53,7 @@ impl DeviceTimes {
 impl Boot {
     fn see(&mut self, seen: i64, uptime_ms: u64, now_ms: u64) {
         // A device that names no boot and counts from the start again has booted.
-        let has_booted = self.boot.is_none() && uptime_ms < self.last_uptime_ms;
+        let has_booted = self.number.is_none() && uptime_ms < self.last_uptime_ms;
         let drifted =
             self.offset_ms.saturating_add_unsigned(now_ms.saturating_sub(self.at_ms) / DRIFT);
         if has_booted || seen <= drifted {

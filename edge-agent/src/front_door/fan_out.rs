@@ -28,7 +28,7 @@ pub struct FanOut {
     slots: Arc<Mutex<Slots>>,
 }
 
-type Connect = dyn Fn(&str) -> Result<(LinkTx, LinkRx), LinkError> + Send + Sync;
+type Connect = dyn Fn(&str) -> Result<(LinkTx, LinkRx)> + Send + Sync;
 
 /// Names of links. The router remembers every name it ever saw, so they are used again.
 #[derive(Debug, Default)]
@@ -60,16 +60,17 @@ impl FanOut {
     ) -> Result<(Self, oneshot::Receiver<anyhow::Error>)> {
         let sender = Router::new(0, router_config(max_links)).spawn();
         let connect: Arc<Connect> = Arc::new(move |name: &str| {
-            let (tx, rx, _) = LinkBuilder::new(name, sender.clone()).build()?;
+            let built = LinkBuilder::new(name, sender.clone()).build();
+            let (tx, rx, _) = built.context("the router gives no link")?;
             Ok((tx, rx))
         });
         let name = format!("pump-{}", uuid::Uuid::new_v4().simple());
-        let (tx, rx) = connect(&name).context("the router does not start")?;
-        let (feed, fed) = mpsc::channel(64);
+        let (tx, rx) = connect(&name)?;
+        let (feed, messages) = mpsc::channel(64);
         let (died, death) = oneshot::channel();
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let pump = move || {
-            let end = runtime.block_on(pump(tx, rx, retained, fed));
+            let end = runtime.block_on(pump(tx, rx, retained, messages));
             // Nobody listens any more when the agent is stopping.
             let _ = died.send(end.err().unwrap_or_else(|| anyhow!("nobody feeds the fan-out")));
         };
@@ -103,30 +104,29 @@ impl FanOut {
         let linked = spawn_blocking(move || {
             let slot = lock(&slots).take();
             let (tx, rx) = connect(&format!("link-{slot}"))?;
-            Ok::<_, LinkError>((Link { tx: Arc::new(Mutex::new(tx)), slot, slots }, rx))
+            Ok((Link { tx: Arc::new(Mutex::new(tx)), slot, slots }, rx))
         });
-        linked.await?.context("the router gives no link")
+        linked.await?
     }
 }
 
 impl Link {
     pub async fn subscribe(&self, filter: &str) -> Result<()> {
         let filter = filter.to_owned();
-        self.call(move |tx| tx.subscribe(filter)).await
+        self.call(move |tx| answered(tx.subscribe(filter))).await
     }
 
     pub async fn unsubscribe(&self, filter: &str) -> Result<()> {
         let filter = filter.to_owned();
-        self.call(move |tx| tx.unsubscribe(filter)).await
+        self.call(move |tx| answered(tx.unsubscribe(filter))).await
     }
 
     async fn call(
         &self,
-        work: impl FnOnce(&mut LinkTx) -> Result<usize, LinkError> + Send + 'static,
+        work: impl FnOnce(&mut LinkTx) -> Result<()> + Send + 'static,
     ) -> Result<()> {
         let tx = Arc::clone(&self.tx);
-        spawn_blocking(move || work(&mut lock(&tx))).await?.context("the router has stopped")?;
-        Ok(())
+        spawn_blocking(move || work(&mut lock(&tx))).await?
     }
 }
 
@@ -142,8 +142,13 @@ impl Drop for Link {
 }
 
 /// Tells the router that there is something to read: an UNSUBSCRIBE from nothing changes nothing.
-fn knock(tx: &mut LinkTx) -> Result<usize, LinkError> {
-    tx.unsubscribe(String::new())
+fn knock(tx: &mut LinkTx) -> Result<()> {
+    answered(tx.unsubscribe(String::new()))
+}
+
+#[expect(clippy::result_large_err, reason = "rumqttd's error, which ends here")]
+fn answered(sent: Result<usize, LinkError>) -> Result<()> {
+    sent.map(|_| ()).context("the router has stopped")
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -181,8 +186,7 @@ async fn pump(
 
 fn hand_over(tx: &mut LinkTx, messages: Vec<Publish>) -> Result<()> {
     tx.buffer().extend(messages.into_iter().map(packet));
-    knock(tx).context("the router has stopped")?;
-    Ok(())
+    knock(tx)
 }
 
 fn packet(message: Publish) -> Packet {

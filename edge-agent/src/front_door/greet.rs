@@ -2,11 +2,13 @@
 
 use super::acl::{Grant, Rights};
 use super::codec::{Connect, Fault, Framer, Publish, Reason, Version, Will, connect, write};
+use super::counters::Counters;
 use super::door::Door;
 use super::login::log_in;
 use super::sessions::Session;
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tracing::info;
 
@@ -16,6 +18,9 @@ const MAX_CONNECT: usize = 16 * 1024;
 pub const MAX_PACKET: usize = MAX_PAYLOAD + 128 * 1024;
 /// A payload over this ends the connection.
 pub const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// Refusals are logged until their delay reaches this.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// A connection that has logged in.
 pub struct Guest {
@@ -139,11 +144,16 @@ async fn refuse(
     reason: Reason,
     peer: SocketAddr,
 ) {
-    door.counters.refused(reason.name());
-    info!(%peer, reason = reason.name(), "login refused");
-    if matches!(reason, Reason::BAD_LOGIN | Reason::NOT_AUTHORIZED) {
-        tokio::time::sleep(door.login_failed(peer.ip())).await;
+    Counters::refused(reason.name());
+    let delay = match reason {
+        Reason::BAD_LOGIN | Reason::NOT_AUTHORIZED => door.login_failed(peer.ip()),
+        _ => Duration::ZERO,
+    };
+    // Who fails again and again shall not fill the log.
+    if delay < WORTH_TELLING {
+        info!(%peer, reason = reason.name(), "login refused");
     }
+    tokio::time::sleep(delay).await;
     let mut answer = BytesMut::new();
     write::refused(&mut answer, version, reason);
     // The client may be gone already; there is nobody else to tell.

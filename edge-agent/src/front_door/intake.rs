@@ -175,7 +175,7 @@ fn seq_of(payload: &[u8]) -> Option<u64> {
 }
 
 fn too_large() -> Refusal {
-    let message = format!("the payload is larger than {} bytes", MAX_PAYLOAD_BYTES);
+    let message = format!("the payload is larger than {MAX_PAYLOAD_BYTES} bytes");
     Refusal { code: "too_large", field: None, message }
 }
 

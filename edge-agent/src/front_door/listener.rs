@@ -1,6 +1,7 @@
 //! Accepts connections. The loop only accepts: handshake, CONNECT and everything after it happen in tasks.
 
 use super::connection;
+use super::counters::Counters;
 use super::door::Door;
 use super::greet::greet;
 use super::tls::Tls;
@@ -79,10 +80,10 @@ async fn receive(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, tls: Opti
             match handshake {
                 Ok(Ok((stream, certified))) => meet(door, stream, peer, certified).await,
                 Ok(Err(error)) => {
-                    door.counters.refused("tls");
+                    Counters::refused("tls");
                     debug!(%peer, %error, "TLS handshake failed");
                 }
-                Err(_) => door.counters.refused("tls_timeout"),
+                Err(_) => Counters::refused("tls_timeout"),
             }
         }
     }
@@ -103,6 +104,6 @@ where
     match guest {
         Ok(Some(guest)) => connection::serve(door, io, guest, peer).await,
         Ok(None) => {}
-        Err(_) => door.counters.refused("connect_timeout"),
+        Err(_) => Counters::refused("connect_timeout"),
     }
 }

@@ -18,6 +18,7 @@ mod outbox;
 mod reader;
 mod server;
 mod sessions;
+mod subscriber;
 mod subscriptions;
 pub mod tls;
 mod waiting_room;

@@ -13,6 +13,7 @@ use crate::registry::Registry;
 use anyhow::{Result, anyhow, bail};
 use bytes::Bytes;
 use protocol::ids::DeviceId;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +68,7 @@ impl Server {
         if !config.listen.ip().is_loopback() {
             warn!(listen = %config.listen, "MQTT without TLS is open to the network: secrets can be read there");
         }
+        allow_open_files();
         let plain = listener::bind(config.listen)?;
         let encrypted = listener::bind(config.tls_listen)?;
         let intake = Intake::new(registry.clone(), clock);
@@ -132,6 +134,14 @@ impl Publisher {
     /// How many devices are connected now.
     pub fn connected(&self) -> usize {
         self.sessions.count()
+    }
+}
+
+/// Every connection is an open file, and the usual soft limit of 1024 is meant for programs that use `select`.
+fn allow_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        warn!(%error, "the limit of open files cannot be raised");
     }
 }
 

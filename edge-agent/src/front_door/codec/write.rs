@@ -135,9 +135,9 @@ fn put_text(to: &mut impl BufMut, text: &[u8]) {
 
 fn put_var_int(to: &mut BytesMut, mut value: usize) {
     loop {
-        let byte = (value & 0x7F) as u8;
+        let low = value.to_le_bytes()[0] & 0x7F;
         value >>= 7;
-        to.put_u8(if value > 0 { byte | 0x80 } else { byte });
+        to.put_u8(if value > 0 { low | 0x80 } else { low });
         if value == 0 {
             break;
         }
