@@ -11,6 +11,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use tracing::{error, info, warn};
 
+const FILE: &str = "queue";
+
 /// What a file had in it.
 #[derive(Debug, Default)]
 pub(super) struct Found {
@@ -98,7 +100,7 @@ impl QueueFile {
     }
 
     fn path(&self) -> PathBuf {
-        self.folder.join("queue")
+        self.folder.join(FILE)
     }
 
     /// Reads what is there. A torn end is the trace of a power cut and is cut off; other damage is set aside.
@@ -153,6 +155,12 @@ impl QueueFile {
             Err(error) => warn!(%error, "damaged queue file could not be set aside"),
         }
     }
+}
+
+/// What waits in the queue of a folder, also while a bridge runs with it; for tests and diagnosis.
+pub fn peek(folder: &Path) -> io::Result<Vec<Entry>> {
+    let bytes = fs::read(folder.join(FILE))?;
+    Ok(fold(record::read_all(&bytes).0).entries)
 }
 
 fn fold(records: Vec<Record>) -> Found {

@@ -8,6 +8,7 @@ mod file;
 mod outbox;
 mod record;
 
+pub use file::peek;
 pub use outbox::{Outbox, QueueState};
 
 use crate::clock::Moment;

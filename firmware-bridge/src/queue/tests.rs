@@ -46,6 +46,7 @@ fn what_is_pushed_comes_back_after_a_restart_in_order_and_unchanged() {
 
     assert_eq!(queue.after(0, 10), before);
     assert_eq!(waiting(&queue), ["a", "c"]);
+    assert_eq!(peek(&config.path).unwrap().len(), 2);
     assert_eq!(queue.newest(), 3);
 }
 
