@@ -35,16 +35,17 @@ impl Bridge {
         fs::write(&secret, login.password.as_deref().unwrap_or_default())?;
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
         let mut config = format!(
-            "agent.host = \"{}\"\nagent.port = {}\nagent.username = \"{}\"\nagent.password_file = {secret:?}\n\
-             queue.path = {:?}\n",
+            "agent.host = \"{}\"\nagent.port = {}\nagent.username = \"{}\"\nagent.password_file = \"{}\"\n\
+             queue.path = \"{}\"\n",
             agent.ip(),
             agent.port(),
             login.user,
-            bridge.queue()
+            secret.display(),
+            bridge.queue().display()
         );
         for reader in readers {
             let port = bridge.path(&format!("usb-scanner-{reader}"));
-            writeln!(config, "[[scanner]]\ncode = \"{reader}\"\nport = {port:?}")?;
+            writeln!(config, "[[scanner]]\ncode = \"{reader}\"\nport = \"{}\"", port.display())?;
             let scanner = Scanner::plug_in(&port, Style::default())?;
             bridge.scanners.insert((*reader).to_owned(), scanner);
         }
