@@ -2,9 +2,11 @@
 
 pub mod api;
 pub mod bridge;
+pub mod bench;
 pub mod chaos;
 pub mod cloud;
 pub mod db;
+pub mod demo;
 pub mod edge;
 pub mod gym;
 pub mod http;

@@ -33,12 +33,28 @@ impl Process {
         A: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
+        Self::start_other(&binary(program)?, arguments, env, log)
+    }
+
+    /// Starts any program with its output in `log` (appended).
+    pub fn start_other<A, S>(
+        program: &Path,
+        arguments: A,
+        env: &[(&str, String)],
+        log: &Path,
+    ) -> Result<Self>
+    where
+        A: IntoIterator<Item = S>,
+        S: AsRef<OsStr>,
+    {
         let output = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(log)
             .with_context(|| format!("cannot write the log {}", log.display()))?;
-        let child = command(program)?
+        let name =
+            program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+        let child = Command::new(program)
             .args(arguments)
             .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
@@ -46,8 +62,8 @@ impl Process {
             .stderr(output)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        Ok(Self { name: program.to_owned(), child, log: log.to_owned() })
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        Ok(Self { name, child, log: log.to_owned() })
     }
 
     /// Its process id.

@@ -1,0 +1,133 @@
+//! What the clients of the simulated gym have done so far: ids, counts and the time that acks took.
+
+use crate::gym::Said;
+use crate::ledger::Ledger;
+use hdrhistogram::Histogram;
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+/// Shared by all clients.
+#[derive(Debug)]
+pub struct Tally(Mutex<Counts>);
+
+/// The counts themselves.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// Samples and sets, by id.
+    pub ledger: Ledger,
+    /// Messages handed to the client library.
+    pub sent: u64,
+    /// Messages acked by the edge.
+    pub acked: u64,
+    /// Samples among the acked.
+    pub samples: u64,
+    /// Sets among the acked.
+    pub sets: u64,
+    /// Codes that members presented.
+    pub presented: Vec<String>,
+    /// Machines in use.
+    pub in_use: u64,
+    /// From publish to ack of telemetry, in microseconds.
+    pub telemetry_us: Histogram<u64>,
+    /// From publish to ack of sets and statuses, in microseconds.
+    pub event_us: Histogram<u64>,
+}
+
+/// What a client keeps of a message until its ack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A sample with its number.
+    Sample(u64),
+    /// A set with its number.
+    Set(u64),
+    /// A state, which has no number.
+    Status,
+}
+
+impl From<&Said> for Kind {
+    fn from(said: &Said) -> Self {
+        match said {
+            Said::Sample(sample) => Self::Sample(sample.seq),
+            Said::Set(set) => Self::Set(set.seq),
+            Said::Status(_) => Self::Status,
+        }
+    }
+}
+
+impl Tally {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        let histogram = || Histogram::new(3).expect("three digits are possible");
+        Self(Mutex::new(Counts {
+            ledger: Ledger::default(),
+            sent: 0,
+            acked: 0,
+            samples: 0,
+            sets: 0,
+            presented: Vec::new(),
+            in_use: 0,
+            telemetry_us: histogram(),
+            event_us: histogram(),
+        }))
+    }
+
+    /// A message is on its way.
+    pub fn sent(&self, device: &str, boot: u32, kind: Kind) {
+        let mut counts = self.lock();
+        counts.sent += 1;
+        if let Kind::Sample(seq) | Kind::Set(seq) = kind {
+            counts.ledger.sent.add(device, boot, seq);
+        }
+    }
+
+    /// A message was acked.
+    pub fn acked(&self, device: &str, boot: u32, kind: Kind, after: Duration) {
+        let mut counts = self.lock();
+        let after_us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
+        counts.acked += 1;
+        let histogram = match kind {
+            Kind::Sample(_) => &mut counts.telemetry_us,
+            Kind::Set(_) | Kind::Status => &mut counts.event_us,
+        };
+        histogram.saturating_record(after_us);
+        match kind {
+            Kind::Sample(_) => counts.samples += 1,
+            Kind::Set(_) => counts.sets += 1,
+            Kind::Status => {}
+        }
+        if let Kind::Sample(seq) | Kind::Set(seq) = kind {
+            counts.ledger.acked.add(device, boot, seq);
+        }
+    }
+
+    /// A member presented a code.
+    pub fn presented(&self, code: String) {
+        self.lock().presented.push(code);
+    }
+
+    /// A machine began or ended to be used.
+    pub fn used(&self, begins: bool) {
+        let mut counts = self.lock();
+        counts.in_use = if begins { counts.in_use + 1 } else { counts.in_use.saturating_sub(1) };
+    }
+
+    /// A copy of everything.
+    pub fn counts(&self) -> Counts {
+        self.lock().clone()
+    }
+
+    /// Looks without copying.
+    pub fn look<T>(&self, at: impl FnOnce(&Counts) -> T) -> T {
+        at(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.0.lock().expect("nobody panics while counting")
+    }
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self::new()
+    }
+}
