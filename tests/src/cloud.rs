@@ -65,6 +65,11 @@ impl Cloud {
         process::output("cloud-api", ["admin"].iter().chain(arguments), &self.env).await
     }
 
+    /// Runs any command of `cloud-api` and gives what it printed.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String> {
+        process::output("cloud-api", arguments, &self.env).await
+    }
+
     /// The process, while it runs.
     pub fn process(&mut self) -> Result<&mut Process> {
         self.process.as_mut().context("the cloud does not run")

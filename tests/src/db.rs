@@ -75,7 +75,11 @@ pub fn url(server: &PgConnectOptions, database: &str) -> String {
 
 /// Stops the shared server and removes its files.
 pub async fn stop_shared() -> Result<()> {
-    let folder = folder();
+    stop(&folder()).await
+}
+
+/// Stops the private server of a folder, whoever started it, and removes its files.
+pub async fn stop(folder: &Path) -> Result<()> {
     let pid_file = folder.join("data/postmaster.pid");
     if let Ok(text) = fs::read_to_string(&pid_file) {
         let pid = text.lines().next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
@@ -89,7 +93,7 @@ pub async fn stop_shared() -> Result<()> {
         }
     }
     if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+        fs::remove_dir_all(folder)?;
     }
     Ok(())
 }

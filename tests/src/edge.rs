@@ -49,8 +49,13 @@ impl Edge {
 
     /// An agent on a folder that is there, or will be made, and stays.
     pub fn in_folder(folder: &Path) -> Result<Self> {
-        fs::create_dir_all(folder)?;
         let ports = Ports { mqtt: ports::free()?, mqtts: ports::free()?, ops: ports::free()? };
+        Self::on_ports(folder, ports)
+    }
+
+    /// An agent on a folder that is there, or will be made, and stays; on certain ports.
+    pub fn on_ports(folder: &Path, ports: Ports) -> Result<Self> {
+        fs::create_dir_all(folder)?;
         let folder = folder.to_owned();
         let edge = Self { folder, ports, env: Vec::new(), process: None, own_folder: None };
         edge.configure("")?;

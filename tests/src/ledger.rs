@@ -1,6 +1,7 @@
 //! The oracle: what clients have sent and got acks for, against what the cloud's database holds, id by id.
 
 use anyhow::{Context as _, Result};
+use protocol::credential::StoredCredential;
 use protocol::machine::columns;
 use sqlx::{PgPool, Row as _};
 use std::collections::{BTreeMap, HashMap};
@@ -150,19 +151,33 @@ pub async fn samples(db: &PgPool) -> Result<Ids> {
     Ok(ids)
 }
 
+/// All codes that were presented and are in the cloud's database, each with how often.
+pub async fn presented(db: &PgPool) -> Result<BTreeMap<String, u32>> {
+    let taps = sqlx::query("SELECT credential FROM taps").fetch_all(db).await?;
+    let mut codes = BTreeMap::new();
+    for tap in taps {
+        let packed: Vec<u8> = tap.try_get("credential")?;
+        let (_version, packed) = packed.split_first().context("a credential is empty")?;
+        if let StoredCredential::Qr { code } = postcard::from_bytes(packed)? {
+            *codes.entry(code).or_default() += 1;
+        }
+    }
+    Ok(codes)
+}
+
 async fn sets(db: &PgPool) -> Result<Ids> {
     let sets = sqlx::query(
-        "SELECT devices.code, finished_sets.boot, finished_sets.seq
-         FROM finished_sets JOIN devices ON devices.id = finished_sets.machine_id",
+        "SELECT devices.code, device_boot, device_seq
+         FROM finished_sets JOIN devices ON devices.id = finished_sets.device_id",
     )
     .fetch_all(db)
     .await?;
     let mut ids = Ids::default();
     for set in sets {
-        let boot: Option<i64> = set.try_get("boot")?;
-        let seq: i64 = set.try_get("seq")?;
+        let boot: Option<i64> = set.try_get("device_boot")?;
+        let seq: i64 = set.try_get("device_seq")?;
         let boot = u32::try_from(boot.unwrap_or(0)).context("a boot is a u32")?;
-        ids.add(set.try_get("code")?, boot, u64::try_from(seq).context("small numbers")?);
+        ids.add(set.try_get("code")?, boot, seq.cast_unsigned());
     }
     Ok(ids)
 }

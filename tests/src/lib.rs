@@ -16,4 +16,5 @@ pub mod mqtt;
 pub mod ports;
 pub mod process;
 pub mod seed;
+pub mod site;
 pub mod wait;

@@ -1,6 +1,7 @@
 //! As many QoS 1 messages a second as are acked, from 50 clients, with one observer subscribed.
 
 use crate::mqtt::{Connection, Flow, Login, Pace};
+use crate::seed::Seed;
 use anyhow::{Context as _, Result};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -46,14 +47,14 @@ pub async fn flood(
     }
     let took = start.elapsed();
     over.cancel();
-    let observed = observing.join_next().await.context("one observer")?.unwrap_or(0);
+    let seen = observing.join_next().await.context("one observer")?.unwrap_or(0);
     let sent = u32::try_from(count * logins.len() as u64)?;
-    Ok(Flooded { per_s: f64::from(sent) / took.as_secs_f64(), observed })
+    Ok(Flooded { per_s: f64::from(sent) / took.as_secs_f64(), observed: seen })
 }
 
 async fn publish(mut connection: Connection, login: Login, count: u64) -> Result<()> {
     let topic = format!("gymwire/v1/machines/{}/telemetry", login.user);
-    let boot = uuid::Uuid::now_v7().as_u64_pair().1 as u32;
+    let boot = Seed::new(uuid::Uuid::now_v7().as_u64_pair().1).next_u32();
     let mut sample = Template::new(boot);
     let flow = Flow { count, window: WINDOW, pace: Pace::Flood };
     let make = |number, connection: &mut Connection| {
@@ -96,7 +97,7 @@ impl Template {
         let json = format!(
             "{{\"seq\":1000000000,\"boot\":{boot:>10},\"uptime_ms\":123456789,\"elapsed_s\":612.0,\
              \"distance_m\":1834.5,\"energy_kcal\":132.4,\"speed_mps\":2.972,\"incline_pct\":1.5,\
-             \"power_w\":243.0,\"heart_rate_bpm\":147}}"
+             \"power_w\":243.0,\"heart_rate_bpm\":147,\"reps\":100}}"
         );
         Self { json: json.into_bytes() }
     }

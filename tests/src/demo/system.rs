@@ -1,0 +1,134 @@
+//! The programs of the demo, from an empty folder: cloud with its private Postgres, one edge enrolled through a
+//! link that can be cut, one bridge with an emulated scanner.
+
+use super::seeded::Seeded;
+use super::{Options, place};
+use crate::chaos::ChaosLink;
+use crate::cloud::Cloud;
+use crate::edge::Edge;
+use crate::mqtt::Login;
+use crate::process::Process;
+use crate::{db, wait};
+use anyhow::{Context as _, Result};
+use cloud_api::postgres::private::{Options as Server, Private, data_folder};
+use firmware_bridge::emulators::scanner::{Scanner, Style};
+use serde_json::Value;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// How long the edge may take to learn of its devices from the cloud.
+const REGISTRY_LIMIT: Duration = Duration::from_secs(20);
+
+/// Everything that was started. Each process is killed when this value goes away.
+#[derive(Debug)]
+pub struct System {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The edge.
+    pub edge: Edge,
+    /// Between them.
+    pub link: ChaosLink,
+    /// The scanner at the door.
+    pub scanner: Scanner,
+    /// Branch, people, devices.
+    pub seeded: Seeded,
+    /// The cloud's database.
+    pub database: PgPool,
+    bridge: Process,
+    server: Private,
+    _folder: place::Held,
+}
+
+impl System {
+    /// Starts everything, and says what it does.
+    pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Self> {
+        let folder = place::hold(&options.folder)?;
+        let postgres = data_folder(&options.folder.join("cloud/postgres"))?;
+        db::stop(&postgres).await?;
+        place::clear(&options.folder)?;
+        let ports = place::Ports::choose(options.free_ports, say)?;
+
+        say("starting the cloud with a private Postgres");
+        let mut cloud = Cloud::at(ports.http, &options.folder);
+        cloud.env("GYMWIRE_SERVICE__STATE_DIR", &options.folder.join("cloud").display());
+        cloud.start().await?;
+        // The server is the cloud's; this adopts it, to count in it at the end.
+        let server = Private::start(Server::new(postgres)).await?;
+        let database =
+            PgPoolOptions::new().max_connections(2).connect_with(server.connect_options()).await?;
+
+        say("making a gym: 40 machines, a door with a scanner, staff");
+        let seeded = Seeded::read(&cloud.run(&["seed", "--json"]).await?)?;
+        let code = cloud.admin(&["enroll-code", "--json"]).await?;
+        let code: Value = serde_json::from_str(&code)?;
+        let code = code["code"].as_str().context("enroll-code prints no code")?;
+
+        say("enrolling and starting the edge");
+        let link = ChaosLink::start(cloud.address()).await?;
+        let mut edge = Edge::on_ports(&options.folder.join("edge"), ports.edge)?;
+        edge.enroll(&format!("http://{}", link.address()), code).await?;
+        edge.start().await?;
+        known(&edge, &seeded.login("bridge-1")?).await?;
+
+        say("starting the bridge with an emulated scanner");
+        let scanner = Scanner::plug_in(&options.folder.join("scanner"), Style::default())?;
+        let bridge = start_bridge(&options.folder, &edge, &seeded.login("bridge-1")?, &scanner)?;
+        tokio::time::timeout(REGISTRY_LIMIT, scanner.opened())
+            .await
+            .with_context(|| format!("the bridge opens no port; its log: {}", bridge.tail()))??;
+        Ok(Self { cloud, edge, link, scanner, seeded, database, bridge, server, _folder: folder })
+    }
+
+    /// Fails if any program has ended.
+    pub fn ensure_alive(&mut self) -> Result<()> {
+        self.cloud.process()?.ensure_alive()?;
+        self.edge.process()?.ensure_alive()?;
+        self.bridge.ensure_alive()
+    }
+
+    /// Stops everything, in the order of the data's way.
+    pub async fn stop(mut self) -> Result<()> {
+        self.bridge.stop().await?;
+        self.edge.stop().await?;
+        self.database.close().await;
+        // Nobody else uses the server then, so that the cloud stops it.
+        drop(self.server);
+        self.cloud.stop().await
+    }
+}
+
+/// Waits until a device may log in: the edge has learned of it.
+async fn known(edge: &Edge, login: &Login) -> Result<()> {
+    wait::until_true("the edge knows its devices", REGISTRY_LIMIT, || async {
+        Ok(edge.connect(login).await?.close().await.is_ok())
+    })
+    .await
+    .with_context(|| format!("log of the agent: {}", edge.log_text()))
+}
+
+fn start_bridge(folder: &Path, edge: &Edge, login: &Login, scanner: &Scanner) -> Result<Process> {
+    let secret = folder.join("bridge.secret");
+    fs::write(&secret, login.password.as_deref().unwrap_or_default())?;
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
+    let config = folder.join("firmware-bridge.toml");
+    let mqtt = edge.ports().mqtt;
+    fs::write(
+        &config,
+        format!(
+            "[agent]\nhost = \"{}\"\nport = {}\nusername = \"{}\"\npassword_file = \"{}\"\n\
+             [queue]\npath = \"{}\"\n[[scanner]]\ncode = \"scanner-1\"\nport = \"{}\"\nrepeat_ms = 0\n",
+            mqtt.ip(),
+            mqtt.port(),
+            login.user,
+            secret.display(),
+            folder.join("bridge-queue").display(),
+            scanner.link().display(),
+        ),
+    )?;
+    let arguments = ["run".as_ref(), "--config".as_ref(), config.as_os_str()];
+    Process::start("firmware-bridge", arguments, &[], &folder.join("firmware-bridge.log"))
+}

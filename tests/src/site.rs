@@ -1,0 +1,81 @@
+//! A branch with devices and people in the cloud's database, made by the same functions as `cloud-api admin` uses.
+
+use crate::mqtt::Login;
+use anyhow::Result;
+use cloud_api::Clock;
+use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
+use cloud_api::domains::{branches, organizations};
+use cloud_api::ids::{BranchId, DeviceId};
+use sqlx::PgPool;
+
+/// A branch of an organization of its own.
+#[derive(Debug, Clone)]
+pub struct Site {
+    db: PgPool,
+    /// Which branch.
+    pub branch: BranchId,
+    /// Its name.
+    pub name: String,
+}
+
+impl Site {
+    /// Opens a branch.
+    pub async fn open(db: &PgPool) -> Result<Self> {
+        let name = format!("Branch {}", uuid::Uuid::now_v7());
+        let now = Clock::system().now();
+        let mut tx = db.begin().await?;
+        let organization = organizations::create(&mut tx, &name, now).await?;
+        let branch = branches::open(&mut tx, organization.id, &name, "UTC", now).await?;
+        tx.commit().await?;
+        Ok(Self { db: db.clone(), branch: branch.id, name })
+    }
+
+    /// Adds machines; their logins.
+    pub async fn machines(&self, codes: &[String]) -> Result<Vec<Login>> {
+        let mut logins = Vec::new();
+        for code in codes {
+            let mut new = new(code, DeviceKind::Machine)?;
+            new.machine_type = Some(MachineType::Cardio);
+            logins.push(self.add(&new).await?.1);
+        }
+        Ok(logins)
+    }
+
+    /// Adds a bridge and the readers that it speaks for; the bridge's login.
+    pub async fn bridge(&self, code: &str, readers: &[&str]) -> Result<Login> {
+        let (bridge, login) = self.add(&new(code, DeviceKind::Bridge)?).await?;
+        for reader in readers {
+            let mut new = new(reader, DeviceKind::Reader)?;
+            new.bridge = Some(bridge);
+            self.add(&new).await?;
+        }
+        Ok(login)
+    }
+
+    /// Adds a reader that speaks for itself.
+    pub async fn reader(&self, code: &str) -> Result<Login> {
+        Ok(self.add(&new(code, DeviceKind::Reader)?).await?.1)
+    }
+
+    /// Adds an observer of everything that may be observed.
+    pub async fn observer(&self, code: &str) -> Result<Login> {
+        let mut new = new(code, DeviceKind::Observer)?;
+        new.topics =
+            ["telemetry", "status", "set"].map(|leaf| format!("gymwire/v1/machines/+/{leaf}")).into();
+        Ok(self.add(&new).await?.1)
+    }
+
+    async fn add(&self, new: &NewDevice) -> Result<(DeviceId, Login)> {
+        let mut tx = self.db.begin().await?;
+        let (device, secret) =
+            devices::add(&mut tx, self.branch, new, Clock::system().now()).await?;
+        tx.commit().await?;
+        let password = Some(secret.expose().to_owned());
+        Ok((device.id, Login { user: device.code, password }))
+    }
+}
+
+fn new(code: &str, kind: DeviceKind) -> Result<NewDevice> {
+    let (machine_type, bridge, topics) = (None, None, Vec::new());
+    Ok(NewDevice { code: code.parse()?, kind, name: code.to_owned(), machine_type, bridge, topics })
+}
