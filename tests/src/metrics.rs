@@ -7,6 +7,9 @@ use std::net::SocketAddr;
 /// The edge's gauge of journal entries that the cloud does not have yet.
 pub const BACKLOG: &str = "gymwire_journal_backlog_entries";
 
+/// The edge's count of samples that were journaled since its start.
+pub const SAMPLES: &str = "gymwire_journal_samples";
+
 /// A metric's value, summed over its labels.
 pub async fn read(address: SocketAddr, name: &str) -> Result<f64> {
     let text = http::client()

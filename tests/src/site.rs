@@ -60,8 +60,9 @@ impl Site {
     /// Adds an observer of everything that may be observed.
     pub async fn observer(&self, code: &str) -> Result<Login> {
         let mut new = new(code, DeviceKind::Observer)?;
-        new.topics =
-            ["telemetry", "status", "set"].map(|leaf| format!("gymwire/v1/machines/+/{leaf}")).into();
+        new.topics = ["telemetry", "status", "set"]
+            .map(|leaf| format!("gymwire/v1/machines/+/{leaf}"))
+            .into();
         Ok(self.add(&new).await?.1)
     }
 

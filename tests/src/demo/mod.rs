@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use view::View;
 
 /// How long the backlog may take to reach the cloud after the end.
-const DRAIN_LIMIT: Duration = Duration::from_secs(60);
+const DRAIN_LIMIT: Duration = Duration::from_mins(1);
 
 /// How to run.
 #[derive(Debug, Clone)]
@@ -51,7 +51,8 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
     let view = View::new();
     let folder = std::path::absolute(&options.folder)?;
     let options = Options { folder, ..options };
-    let start = System::start(&options, &|text| view.say(text));
+    let say = |text: &str| view.say(text);
+    let start = System::start(&options, &say);
     let mut system = tokio::select! {
         started = start => started?,
         () = stopped.cancelled() => anyhow::bail!("stopped"),
@@ -88,13 +89,13 @@ async fn open(
     let mut clients = populate(system, tally, &seed, &closed)?;
     let start = Instant::now();
     let scenes = async {
-        sleep_until(start + script.cut_at).await;
+        sleep_until(start + script.cut).await;
         view.say("cutting the edge from the cloud");
         system.link.cut();
-        sleep_until(start + script.heal_at).await;
+        sleep_until(start + script.heal).await;
         view.say("the link is back");
         system.link.heal();
-        sleep_until(start + script.close_at).await;
+        sleep_until(start + script.close).await;
     };
     let members = members::come(&system.scanner, seed.part(u64::MAX), tally, &closed);
     let watching = async {

@@ -11,24 +11,24 @@ const CUT_FOR: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Script {
     /// When the link is cut.
-    pub cut_at: Duration,
+    pub cut: Duration,
     /// When it heals.
-    pub heal_at: Duration,
+    pub heal: Duration,
     /// When the gym closes.
-    pub close_at: Duration,
+    pub close: Duration,
 }
 
 impl Script {
     /// Cut after 15 s for 10 s; shorter runs in proportion.
     pub fn new(duration: Duration) -> Self {
         let scale = (duration.as_secs_f64() / USUAL.as_secs_f64()).min(1.0);
-        let cut_at = CUT_AT.mul_f64(scale);
-        Self { cut_at, heal_at: cut_at + CUT_FOR.mul_f64(scale), close_at: duration }
+        let cut = CUT_AT.mul_f64(scale);
+        Self { cut, heal: cut + CUT_FOR.mul_f64(scale), close: duration }
     }
 
     /// Whether the link is cut then.
     pub fn is_cut(&self, at: Duration) -> bool {
-        (self.cut_at..self.heal_at).contains(&at)
+        (self.cut..self.heal).contains(&at)
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
         let usual = Script::new(Duration::from_secs(45));
         let short = Script::new(Duration::from_secs(9));
 
-        assert_eq!((usual.cut_at.as_secs(), usual.heal_at.as_secs()), (15, 25));
-        assert_eq!((short.cut_at.as_secs(), short.heal_at.as_secs()), (3, 5));
+        assert_eq!((usual.cut.as_secs(), usual.heal.as_secs()), (15, 25));
+        assert_eq!((short.cut.as_secs(), short.heal.as_secs()), (3, 5));
     }
 }

@@ -1,6 +1,7 @@
 //! The programs of the demo, from an empty folder: cloud with its private Postgres, one edge enrolled through a
 //! link that can be cut, one bridge with an emulated scanner.
 
+use super::api::Staff;
 use super::seeded::Seeded;
 use super::{Options, place};
 use crate::chaos::ChaosLink;
@@ -36,6 +37,8 @@ pub struct System {
     pub scanner: Scanner,
     /// Branch, people, devices.
     pub seeded: Seeded,
+    /// Somebody at the desk.
+    pub staff: Staff,
     /// The cloud's database.
     pub database: PgPool,
     bridge: Process,
@@ -80,7 +83,19 @@ impl System {
         tokio::time::timeout(REGISTRY_LIMIT, scanner.opened())
             .await
             .with_context(|| format!("the bridge opens no port; its log: {}", bridge.tail()))??;
-        Ok(Self { cloud, edge, link, scanner, seeded, database, bridge, server, _folder: folder })
+        let staff = Staff::log_in(&cloud.url(), seeded.user("staff")?).await?;
+        Ok(Self {
+            cloud,
+            edge,
+            link,
+            scanner,
+            seeded,
+            staff,
+            database,
+            bridge,
+            server,
+            _folder: folder,
+        })
     }
 
     /// Fails if any program has ended.
@@ -88,6 +103,24 @@ impl System {
         self.cloud.process()?.ensure_alive()?;
         self.edge.process()?.ensure_alive()?;
         self.bridge.ensure_alive()
+    }
+
+    /// Where everything is and how to log in.
+    pub fn addresses(&self) -> Result<String> {
+        let (cloud, ports) = (self.cloud.url(), self.edge.ports());
+        let (admin, staff) = (self.seeded.user("admin")?, self.seeded.user("staff")?);
+        Ok(format!(
+            "running until Ctrl-C\n  cloud           {cloud} (API documentation: {cloud}/docs)\n  \
+             admin           {} / {}\n  staff           {} / {}\n  MQTT            {}, over TLS {}\n  \
+             edge's health   http://{}/health",
+            admin.email,
+            admin.password,
+            staff.email,
+            staff.password,
+            ports.mqtt,
+            ports.mqtts,
+            ports.ops
+        ))
     }
 
     /// Stops everything, in the order of the data's way.

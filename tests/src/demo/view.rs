@@ -36,7 +36,7 @@ impl View {
         let link = if is_cut { "CUT" } else { "up" };
         if self.is_terminal {
             self.table(&rows(elapsed, link, figures));
-        } else if elapsed.as_secs() % PLAIN_EVERY_S == 0 {
+        } else if elapsed.as_secs().is_multiple_of(PLAIN_EVERY_S) {
             println!("{}", line(elapsed, link, figures));
         }
     }
@@ -49,15 +49,13 @@ impl View {
 
     fn table(&self, rows: &[(&str, String)]) {
         let mut drawn = self.drawn.lock().expect("nobody panics while drawing");
-        let mut screen = String::new();
         if *drawn > 0 {
             // Back to the first line of the table.
-            screen.push_str(&format!("\x1b[{drawn}A"));
+            print!("\x1b[{drawn}A");
         }
         for (name, value) in rows {
-            screen.push_str(&format!("\x1b[2K  {name:<28} {value}\n"));
+            println!("\x1b[2K  {name:<28} {value}");
         }
-        print!("{screen}");
         let _ = stdout().flush();
         *drawn = rows.len();
     }

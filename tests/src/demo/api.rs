@@ -1,0 +1,54 @@
+//! What a member of staff sees: the cloud's REST API, with a login as any app has it.
+
+use super::seeded::{Device, User};
+use crate::http;
+use anyhow::{Context as _, Result};
+use serde_json::{Value, json};
+
+/// Somebody who is logged in.
+#[derive(Debug, Clone)]
+pub struct Staff {
+    cloud: String,
+    token: String,
+}
+
+impl Staff {
+    /// Logs in.
+    pub async fn log_in(cloud: &str, user: &User) -> Result<Self> {
+        let login = json!({"email": user.email, "password": user.password});
+        let answer = http::client()
+            .post(format!("{cloud}/api/v1/auth/login"))
+            .json(&login)
+            .send()
+            .await?
+            .error_for_status()?;
+        let answer: Value = answer.json().await?;
+        let token = answer["access_token"].as_str().context("the login gives no token")?;
+        Ok(Self { cloud: cloud.to_owned(), token: token.to_owned() })
+    }
+
+    /// Machines in use just now, by the live lane.
+    pub async fn machines_in_use(&self) -> Result<u64> {
+        let machines = self.get("/api/v1/machines/availability?limit=200").await?;
+        let items = machines["items"].as_array().context("availability has no items")?;
+        Ok(items.iter().filter(|machine| machine["state"] == "in_use").count() as u64)
+    }
+
+    /// Samples of machines, as their telemetry tells.
+    pub async fn samples<'a>(&self, machines: impl Iterator<Item = &'a Device>) -> Result<i64> {
+        let mut samples = 0;
+        for machine in machines {
+            let path = format!("/api/v1/machines/{}/telemetry?every=1h", machine.id);
+            let telemetry = self.get(&path).await?;
+            let items = telemetry["items"].as_array().context("telemetry has no items")?;
+            samples += items.iter().filter_map(|step| step["samples"].as_i64()).sum::<i64>();
+        }
+        Ok(samples)
+    }
+
+    /// GET of JSON.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let request = http::client().get(format!("{}{path}", self.cloud)).bearer_auth(&self.token);
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+}
