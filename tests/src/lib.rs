@@ -1,8 +1,8 @@
 //! The kit of the whole-system tests, of the demo and of the benchmarks: real processes, real clients, faults.
 
 pub mod api;
-pub mod bridge;
 pub mod bench;
+pub mod bridge;
 pub mod chaos;
 pub mod cloud;
 pub mod db;
