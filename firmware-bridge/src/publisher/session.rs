@@ -10,7 +10,7 @@ use rumqttc::v5::mqttbytes::v5::{
     Disconnect, DisconnectReasonCode, Packet, PingReq, PubAck, PubAckReason, Publish,
 };
 use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,8 @@ pub(super) struct Session<'a> {
     cursor: u64,
     /// Statuses as they were sent over this connection.
     told: BTreeMap<String, Vec<u8>>,
+    /// Statuses that the agent did not let us tell.
+    refused: BTreeSet<String>,
     memory: &'a mut Memory,
     /// When to offer what was refused again.
     retry_at: Option<Instant>,
@@ -53,6 +55,7 @@ impl<'a> Session<'a> {
             window: Window::new(terms.receive_max),
             cursor: 0,
             told: BTreeMap::new(),
+            refused: BTreeSet::new(),
             memory,
             retry_at: None,
             ping_every,
@@ -83,6 +86,7 @@ impl<'a> Session<'a> {
                 }
                 () = sleep_until(self.retry_at.unwrap_or(later)), if self.retry_at.is_some() => {
                     (self.retry_at, self.cursor) = (None, 0);
+                    self.told.retain(|topic, _| !self.refused.contains(topic));
                 }
                 () = sleep_until(self.ping_at) => self.ping().await?,
             }
@@ -171,14 +175,12 @@ impl<'a> Session<'a> {
         let seq = match cargo {
             Cargo::Message(seq) => seq,
             Cargo::Status(topic) => {
-                if is_refusal(ack.reason) {
-                    warn!(topic, reason = ?ack.reason, "agent refused a status; is the reader assigned to this bridge?");
-                }
+                self.status_acked(topic, ack.reason);
                 return Ok(());
             }
         };
         if is_refusal(ack.reason) && !self.gives_up(seq, ack.reason) {
-            self.retry_at.get_or_insert(Instant::now() + self.patience().refused);
+            self.retry_later();
             return Ok(());
         }
         if ack.reason == PubAckReason::PayloadFormatInvalid {
@@ -186,6 +188,22 @@ impl<'a> Session<'a> {
         }
         self.memory.refusals.remove(&seq);
         Ok(self.publisher.outbox.done(vec![seq]).await?)
+    }
+
+    fn status_acked(&mut self, topic: String, reason: PubAckReason) {
+        if !is_refusal(reason) {
+            self.refused.remove(&topic);
+            return;
+        }
+        self.retry_later();
+        if !self.refused.contains(&topic) {
+            warn!(topic, ?reason, "agent refused a status; is the reader assigned to this bridge?");
+            self.refused.insert(topic);
+        }
+    }
+
+    fn retry_later(&mut self) {
+        self.retry_at.get_or_insert(Instant::now() + self.publisher.patience.refused);
     }
 
     /// Whether a message was refused so often that it only takes the room of others.

@@ -304,6 +304,30 @@ async fn a_refused_reader_does_not_hold_up_the_others_and_is_offered_again() {
 }
 
 #[tokio::test]
+async fn a_status_that_was_refused_is_told_once_the_reader_is_assigned() {
+    let folder = TempDir::new().unwrap();
+    let mut refusals = 2;
+    let broker = Broker::start(move |publish| {
+        if publish.topic == DOOR_STATUS && refusals > 0 {
+            refusals -= 1;
+            return Answer::Ack(PubAckReason::NotAuthorized);
+        }
+        OK
+    })
+    .await;
+    let bridge = Bridge::start(folder.path(), broker.port, clock());
+    let told = || {
+        let log = broker.log.lock().unwrap();
+        log.publishes.iter().filter(|publish| publish.topic == DOOR_STATUS).count()
+    };
+
+    note(&bridge.ports, &"door".parse().unwrap(), PortState::Open);
+    until("it is told for the third time", || told() == 3).await;
+
+    assert_eq!(broker.log.lock().unwrap().connections, 1);
+}
+
+#[tokio::test]
 async fn what_the_agent_cannot_read_is_not_sent_again() {
     let folder = TempDir::new().unwrap();
     let broker = Broker::start(|publish| {
