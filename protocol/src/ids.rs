@@ -11,6 +11,7 @@ macro_rules! id {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[cfg_attr(feature = "schema", schemars(extend("format" = "uuid")))]
         pub struct $name(
             #[cfg_attr(feature = "schema", schemars(with = "String"))]
             pub Uuid,

@@ -11,43 +11,79 @@ pub mod qr;
 /// A credential as a reader sees it. In JSON: `kind` and hexadecimal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Credential {
     /// The serial number of a card: 4, 7 or 10 bytes.
     NfcUid {
         /// The number.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(
+                with = "String",
+                regex(pattern = r"^([0-9a-fA-F]{8}|[0-9a-fA-F]{14}|[0-9a-fA-F]{20})$")
+            )
+        )]
         uid: Vec<u8>,
     },
     /// The message of an NTAG 424 DNA.
     Sun {
         /// Encrypted serial number and counter.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "String", regex(pattern = r"^[0-9a-fA-F]{32}$"))
+        )]
         picc_data: [u8; 16],
         /// Encrypted file data: 16, 32, 48 or 64 bytes.
         #[serde(
             serialize_with = "hex_array::option_bytes",
             skip_serializing_if = "Option::is_none"
         )]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "Option<String>", regex(pattern = r"^([0-9a-fA-F]{32}){1,4}$"))
+        )]
         enc: Option<Vec<u8>>,
         /// What proves it.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "String", regex(pattern = r"^[0-9a-fA-F]{16}$"))
+        )]
         cmac: [u8; 8],
     },
     /// A dynamic QR code.
     Qr {
         /// Its text, 1 to 512 printable characters.
+        #[cfg_attr(
+            feature = "schema",
+            schemars(length(min = 1, max = crate::mqtt::payloads::MAX_QR_CHARS))
+        )]
         code: String,
     },
     /// The answer of a phone.
     Hce {
         /// What the phone was asked, 16 to 32 bytes.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "String", regex(pattern = r"^([0-9a-fA-F]{2}){16,32}$"))
+        )]
         nonce: Vec<u8>,
         /// Who it is, at most 64 bytes.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "String", regex(pattern = r"^([0-9a-fA-F]{2}){1,64}$"))
+        )]
         token: Vec<u8>,
         /// What proves it, at most 80 bytes.
         #[serde(serialize_with = "hex_array::bytes")]
+        #[cfg_attr(
+            feature = "schema",
+            schemars(with = "String", regex(pattern = r"^([0-9a-fA-F]{2}){1,80}$"))
+        )]
         signature: Vec<u8>,
     },
 }

@@ -129,14 +129,17 @@ pub enum DeviceState {
 
 /// A device's state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeviceStatus {
     /// What it is doing.
     pub state: DeviceState,
     /// Version of its firmware.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::mqtt::payloads::MAX_NAME_CHARS)))]
     pub firmware: Option<String>,
     /// Milliseconds since its boot.
     pub uptime_ms: Option<u64>,
     /// What is wrong, in its own words.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::mqtt::payloads::MAX_TEXT_CHARS)))]
     pub error: Option<String>,
 }
 
@@ -153,12 +156,15 @@ pub enum Severity {
 
 /// A machine's report about its own condition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Maintenance {
     /// The maker's code.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::mqtt::payloads::MAX_NAME_CHARS)))]
     pub code: String,
     /// How bad it is.
     pub severity: Severity,
     /// In words.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::mqtt::payloads::MAX_TEXT_CHARS)))]
     pub message: String,
 }
 
@@ -179,12 +185,14 @@ pub enum Outcome {
 
 /// A device's answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CommandResult {
     /// Which command.
     pub id: CommandId,
     /// How it ended.
     pub outcome: Outcome,
     /// In words.
+    #[cfg_attr(feature = "schema", schemars(length(max = crate::mqtt::payloads::MAX_TEXT_CHARS)))]
     pub detail: Option<String>,
 }
 

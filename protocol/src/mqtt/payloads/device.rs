@@ -1,14 +1,10 @@
 //! What every device says about itself: status, maintenance, answers to commands.
 
 use super::reader::{self, Object, Refusal};
+use super::{MAX_NAME_CHARS, MAX_TEXT_CHARS};
 use crate::sync::entry::{CommandResult, DeviceStatus, Maintenance};
 use serde::Serialize;
 use serde_json::Value;
-
-/// Longest text in a status, maintenance or result, in characters.
-const LONGEST_TEXT: usize = 512;
-/// Longest code or version, in characters.
-const LONGEST_NAME: usize = 64;
 
 /// A device's state.
 pub fn parse_status(payload: &[u8]) -> Result<DeviceStatus, Refusal> {
@@ -16,9 +12,9 @@ pub fn parse_status(payload: &[u8]) -> Result<DeviceStatus, Refusal> {
     let states = "idle, in_use, paused, finished, out_of_order, offline";
     Ok(DeviceStatus {
         state: object.required("state", |object, name| object.word(name, states))?,
-        firmware: object.text("firmware", LONGEST_NAME)?,
+        firmware: object.text("firmware", MAX_NAME_CHARS)?,
         uptime_ms: object.integer("uptime_ms", 0..=u64::MAX)?,
-        error: object.text("error", LONGEST_TEXT)?,
+        error: object.text("error", MAX_TEXT_CHARS)?,
     })
 }
 
@@ -27,9 +23,9 @@ pub fn parse_maintenance(payload: &[u8]) -> Result<Maintenance, Refusal> {
     let mut object = reader::object(payload)?;
     let severities = "info, warning, fault";
     Ok(Maintenance {
-        code: object.required("code", |object, name| object.text(name, LONGEST_NAME))?,
+        code: object.required("code", |object, name| object.text(name, MAX_NAME_CHARS))?,
         severity: object.required("severity", |object, name| object.word(name, severities))?,
-        message: object.required("message", |object, name| object.text(name, LONGEST_TEXT))?,
+        message: object.required("message", |object, name| object.text(name, MAX_TEXT_CHARS))?,
     })
 }
 
@@ -40,7 +36,7 @@ pub fn parse_result(payload: &[u8]) -> Result<CommandResult, Refusal> {
     Ok(CommandResult {
         id: object.required("id", Object::uuid)?,
         outcome: object.required("outcome", |object, name| object.word(name, outcomes))?,
-        detail: object.text("detail", LONGEST_TEXT)?,
+        detail: object.text("detail", MAX_TEXT_CHARS)?,
     })
 }
 

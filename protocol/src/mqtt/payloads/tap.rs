@@ -1,6 +1,7 @@
 //! What readers send: taps, and questions for a nonce.
 
 use super::reader::{self, Object, Refusal};
+use super::{MAX_NAME_CHARS, MAX_QR_CHARS};
 use crate::credential::{Credential, hex_array};
 use crate::ids::TapId;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 /// A credential was presented.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TapPayload {
     /// Identifies the presentation.
     pub tap_id: TapId,
@@ -71,7 +73,7 @@ fn sun(mut object: Object) -> Result<Credential, Refusal> {
 }
 
 fn qr(mut object: Object) -> Result<Credential, Refusal> {
-    let code = object.required("code", |object, name| object.text(name, 512))?;
+    let code = object.required("code", |object, name| object.text(name, MAX_QR_CHARS))?;
     if code.is_empty() {
         return Err(object.refuse("out_of_range", "code", "is empty"));
     }
@@ -109,11 +111,17 @@ impl Object {
 
 /// A nonce for a phone: the reader asks with a request id alone, the agent answers with all of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Challenge {
     /// The reader's own name for its question, at most 64 characters.
+    #[cfg_attr(feature = "schema", schemars(length(max = MAX_NAME_CHARS)))]
     pub request_id: String,
     /// 16 random bytes; only in the answer.
     #[serde(default, with = "hex_array::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<String>", regex(pattern = r"^[0-9a-fA-F]{32}$"))
+    )]
     pub nonce: Option<[u8; 16]>,
     /// Milliseconds for which the nonce is good; only in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -124,7 +132,8 @@ pub struct Challenge {
 pub fn parse_challenge(payload: &[u8]) -> Result<Challenge, Refusal> {
     let mut object = reader::object(payload)?;
     Ok(Challenge {
-        request_id: object.required("request_id", |object, name| object.text(name, 64))?,
+        request_id: object
+            .required("request_id", |object, name| object.text(name, MAX_NAME_CHARS))?,
         nonce: object.hex_array("nonce")?,
         valid_ms: object.integer("valid_ms", 0..=u32::MAX)?,
     })
