@@ -1,4 +1,4 @@
-//! Writes the JSON Schemas and the AsyncAPI document into the folder that is named.
+//! Writes the JSON Schemas and the `AsyncAPI` document into the folder that is named.
 
 use protocol::mqtt::documents::documents;
 use std::path::PathBuf;

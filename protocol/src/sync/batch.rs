@@ -15,6 +15,10 @@ pub const MAX_BATCH_COMPRESSED: usize = 4 * 1024 * 1024;
 /// An inflated batch is at most this long.
 pub const MAX_BATCH_INFLATED: usize = 16 * 1024 * 1024;
 
+/// A batch has at most this many events: more than fit if each is a real one, but so few that a batch of
+/// empty ones does not fill the memory.
+pub const MAX_BATCH_EVENTS: usize = 1 << 20;
+
 /// Journal entries `first_seq..=last_seq` of one epoch; applied whole or not at all.
 ///
 /// A position that is neither in `events` nor covered by telemetry of that range is covered by a
@@ -30,6 +34,7 @@ pub struct Batch {
     /// All samples of the range, per machine and clock reading.
     pub telemetry: Vec<MachineTelemetry>,
     /// All other entries, in order.
+    #[serde(deserialize_with = "wire::at_most::<MAX_BATCH_EVENTS, _, _>")]
     pub events: Vec<BatchEvent>,
 }
 

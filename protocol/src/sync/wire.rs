@@ -1,7 +1,10 @@
 //! Version byte, postcard and bounded zstd, shared by all binary messages.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
+use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
+use std::fmt;
 use std::io::Read;
+use std::marker::PhantomData;
 
 /// Why bytes are not the message they claim to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,4 +67,34 @@ pub fn inflate(bytes: &[u8], limit: usize) -> Result<Vec<u8>, WireError> {
     let mut inflated = Vec::new();
     decoder.take(limit as u64 + 1).read_to_end(&mut inflated).map_err(malformed)?;
     if inflated.len() > limit { Err(WireError::TooLarge { limit }) } else { Ok(inflated) }
+}
+
+/// A sequence that is refused as soon as it has more than `MAX` items.
+pub(super) fn at_most<'de, const MAX: usize, T, D>(from: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    from.deserialize_seq(AtMost::<MAX, T>(PhantomData))
+}
+
+struct AtMost<const MAX: usize, T>(PhantomData<T>);
+
+impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for AtMost<MAX, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MAX} items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = items.next_element()? {
+            if values.len() == MAX {
+                return Err(de::Error::invalid_length(MAX + 1, &self));
+            }
+            values.push(value);
+        }
+        Ok(values)
+    }
 }

@@ -9,7 +9,7 @@ use protocol::machine::{Field, columns};
 use protocol::mqtt::{Topic, payloads};
 use protocol::serial::board;
 use protocol::sync::WireError;
-use protocol::sync::batch::{Batch, MAX_BATCH_INFLATED};
+use protocol::sync::batch::{Batch, BatchEvent, MAX_BATCH_EVENTS, MAX_BATCH_INFLATED};
 use protocol::sync::changes::{Changes, MAX_CHANGES_BYTES};
 use protocol::sync::entry::Event;
 use protocol::sync::state::LiveState;
@@ -138,6 +138,20 @@ fn a_bomb_is_not_inflated() {
 
     assert!(bomb.len() < 10_000);
     assert_eq!(Batch::decode(&bomb), Err(WireError::TooLarge { limit: MAX_BATCH_INFLATED }));
+}
+
+#[test]
+fn a_batch_of_very_many_empty_events_is_refused() {
+    let batch = |events: usize| Batch {
+        epoch: 1,
+        first_seq: 1,
+        last_seq: 1,
+        telemetry: vec![],
+        events: vec![BatchEvent { seq: 1, event: vec![] }; events],
+    };
+
+    assert!(Batch::decode(&batch(MAX_BATCH_EVENTS).encode(1)).is_ok());
+    assert!(Batch::decode(&batch(MAX_BATCH_EVENTS + 1).encode(1)).is_err());
 }
 
 #[test]

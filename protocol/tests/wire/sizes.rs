@@ -3,6 +3,7 @@
 use crate::gym;
 use protocol::ids::DeviceId;
 use protocol::machine::columns;
+use protocol::mqtt::payloads::{parse_telemetry, telemetry_json};
 use protocol::sync::batch::{Batch, MachineTelemetry};
 use protocol::time::Stamp;
 use std::time::Instant;
@@ -72,4 +73,17 @@ fn packing_is_measured() {
             summarised.as_nanos() as f64 / total
         );
     }
+}
+
+#[test]
+fn reading_json_is_measured() {
+    let samples = gym::treadmill(1, 1_000).into_iter().map(|timed| timed.sample);
+    let messages: Vec<_> = samples.map(|sample| telemetry_json(&[sample])).collect();
+    let bytes: usize = messages.iter().map(Vec::len).sum();
+    let start = Instant::now();
+    for _ in 0..20 {
+        assert!(messages.iter().all(|message| parse_telemetry(message).is_ok()));
+    }
+    let each = start.elapsed().as_nanos() as f64 / 20_000.0;
+    println!("JSON of {} bytes: {each:.0} ns", bytes / messages.len());
 }

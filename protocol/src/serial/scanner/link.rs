@@ -281,7 +281,7 @@ mod tests {
         let mut link = Link::default();
         let longest = "x".repeat(MAX_LINE);
 
-        assert_eq!(bytes(&mut link, format!("{longest}\n").as_bytes(), ms(0)), [longest.clone()]);
+        assert_eq!(bytes(&mut link, format!("{longest}\n").as_bytes(), ms(0)), [longest.as_str()]);
         assert!(bytes(&mut link, format!("y{longest}").as_bytes(), ms(0)).is_empty());
         assert_eq!(bytes(&mut link, b"tail\nG1ok\n", ms(10)), ["G1ok"]);
         assert_eq!(link.counts().overlong, 1);
