@@ -1,10 +1,13 @@
 //! The private Postgres server: made, adopted, stopped.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use cloud_api::postgres::private::{Options, Private};
+use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
-use tests::db;
+use std::time::Duration;
+use tests::{db, wait};
+use tokio_util::sync::CancellationToken;
 
 /// A folder that the user of the server can reach, in memory.
 fn folder() -> Result<tempfile::TempDir> {
@@ -53,7 +56,7 @@ async fn who_started_a_server_leaves_it_to_others_who_use_it() -> Result<()> {
     let pid_file = folder.path().join("postgres/data/postmaster.pid");
     second.stop().await?;
     assert!(pid_file.exists());
-    stop_left_over(folder.path()).await
+    stop_left_over(folder.path())
 }
 
 #[tokio::test]
@@ -127,10 +130,37 @@ async fn files_of_another_version_are_left_alone() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_server_that_was_killed_is_started_again() -> Result<()> {
+    let folder = folder()?;
+    let server = Private::start(options(folder.path())).await?;
+    let mut db = server.connect_options().connect().await?;
+    sqlx::query("CREATE TABLE kept (n int)").execute(&mut db).await?;
+    let stop = CancellationToken::new();
+    kill(folder.path(), Signal::KILL)?;
+
+    let answered = async {
+        let answered = wait::until_true("it answers again", Duration::from_secs(30), || async {
+            let mut db = server.connect_options().connect().await?;
+            Ok(sqlx::query("SELECT n FROM kept").fetch_all(&mut db).await.is_ok())
+        });
+        let answered = answered.await;
+        stop.cancel();
+        answered
+    };
+    let (answered, ()) = tokio::join!(answered, server.watch(stop.clone()));
+
+    answered?;
+    server.stop().await
+}
+
 /// A server that nobody who is left started.
-async fn stop_left_over(folder: &Path) -> Result<()> {
+fn stop_left_over(folder: &Path) -> Result<()> {
+    kill(folder, Signal::INT)
+}
+
+fn kill(folder: &Path, signal: Signal) -> Result<()> {
     let text = std::fs::read_to_string(folder.join("postgres/data/postmaster.pid"))?;
     let pid = text.lines().next().and_then(|line| line.parse().ok());
-    let pid = pid.and_then(rustix::process::Pid::from_raw).expect("a pid");
-    Ok(rustix::process::kill_process(pid, rustix::process::Signal::INT)?)
+    Ok(kill_process(pid.and_then(Pid::from_raw).context("a pid")?, signal)?)
 }

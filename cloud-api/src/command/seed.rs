@@ -4,6 +4,7 @@ use super::{Database, print};
 use crate::domains::accounts::{self, NewUser, Role};
 use crate::domains::branches::{self, Branch};
 use crate::domains::devices::{self, DeviceKind, MachineType, NewDevice, Secret};
+use crate::domains::edges;
 use crate::domains::organizations::{self, Organization};
 use crate::ids::{DeviceId, UserId};
 use anyhow::bail;
@@ -27,6 +28,8 @@ struct Seeded {
     branch: Branch,
     users: Vec<SeededUser>,
     devices: Vec<SeededDevice>,
+    /// Enrols the branch's edge, within the hour.
+    enroll_code: String,
 }
 
 #[derive(Serialize)]
@@ -58,8 +61,9 @@ impl Seed {
         let branch = branches::open(&mut tx, organization.id, BRANCH, "UTC", now).await?;
         let users = make_users(&mut tx, database, &organization, &branch, now).await?;
         let devices = make_devices(&mut tx, &branch, now).await?;
+        let enroll_code = edges::make_enroll_code(&mut tx, branch.id, now).await?.to_string();
         tx.commit().await?;
-        let seeded = Seeded { organization, branch, users, devices };
+        let seeded = Seeded { organization, branch, users, devices, enroll_code };
         if self.json { print(&serde_json::to_string(&seeded)?) } else { print(&seeded.lines()) }
     }
 }
@@ -78,6 +82,7 @@ impl Seeded {
             format!("{} {} secret {}", device.kind, device.code, device.secret)
         };
         lines.extend(self.devices.iter().map(device));
+        lines.push(format!("enrol code of the edge, good for an hour: {}", self.enroll_code));
         lines.join("\n")
     }
 }

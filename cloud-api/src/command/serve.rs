@@ -52,7 +52,8 @@ async fn run(
         background(&app, &mut tasks);
         // Keeps `work` running while there is nothing to do.
         tasks.spawn(wait(stop.clone()));
-        supervise(tasks, stop, signalled, grace).await
+        let supervised = supervise(tasks, stop.clone(), signalled, grace);
+        tokio::join!(supervised, database.watch(stop)).0
     };
     let ended = ended.await;
     close(database).await.and(ended)

@@ -9,6 +9,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::path::PathBuf;
+use tokio_util::sync::CancellationToken;
 
 /// Every migration, in order; sqlx takes an advisory lock while it applies them.
 pub static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -34,6 +35,14 @@ impl Postgres {
         };
         let pool = connect(config, options).await.context("no connection to the database")?;
         Ok(Self { pool, private })
+    }
+
+    /// Keeps the private server running, until `stop`.
+    pub async fn watch(&self, stop: CancellationToken) {
+        match &self.private {
+            Some(private) => private.watch(stop).await,
+            None => stop.cancelled().await,
+        }
     }
 
     /// Closes the pool, then stops the private server if this process started it.

@@ -5,6 +5,7 @@ use super::find::BranchArgument;
 use super::people::{name, taken};
 use crate::command::Database;
 use crate::domains::devices::{self, DeviceKind, MachineType, NewDevice};
+use crate::domains::edges;
 use crate::http::Error;
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -47,6 +48,14 @@ pub struct CreateObserver {
     topic: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub struct EnrollCode {
+    #[command(flatten)]
+    branch: BranchArgument,
+    #[command(flatten)]
+    output: Output,
+}
+
 /// What all devices have.
 #[derive(Debug, Args)]
 struct DeviceArguments {
@@ -86,6 +95,18 @@ impl CreateObserver {
         let Self { device, topic } = self;
         let make = |new: NewDevice| NewDevice { topics: topic, ..new };
         create(database, device, DeviceKind::Observer, None, make).await
+    }
+}
+
+impl EnrollCode {
+    pub async fn run(self, database: &Database) -> anyhow::Result<()> {
+        let mut tx = database.pool().begin().await?;
+        let branch = self.branch.find(&mut tx).await?;
+        let made = edges::make_enroll_code(&mut tx, branch.id, database.clock.now()).await?;
+        tx.commit().await?;
+        self.output.show(
+            &json!({ "branch": branch.name, "branch_id": branch.id, "code": made.to_string() }),
+        )
     }
 }
 

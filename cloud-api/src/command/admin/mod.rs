@@ -26,6 +26,8 @@ pub enum Admin {
     CreateBridge(devices::CreateBridge),
     /// A display or building system that only reads; its secret is shown once.
     CreateObserver(devices::CreateObserver),
+    /// A one-time code that enrols an edge agent for a branch.
+    EnrollCode(devices::EnrollCode),
 }
 
 /// How results are printed.
@@ -46,6 +48,7 @@ impl Admin {
             Self::CreateReader(command) => command.run(database).await,
             Self::CreateBridge(command) => command.run(database).await,
             Self::CreateObserver(command) => command.run(database).await,
+            Self::EnrollCode(command) => command.run(database).await,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `/machines`: list.
 
-#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
-
 use super::model::{Machine, Sort};
 use super::store;
 use crate::app::App;

@@ -1,6 +1,9 @@
 //! Machines as apps see them: which there are, whether they are free, what they measured. Staff see those of
 //! their branches, admins all of their organization, and nobody a heart rate.
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
+mod availability;
 mod collection;
 mod item;
 mod model;
@@ -13,5 +16,6 @@ use utoipa_axum::routes;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(collection::list_machines))
+        .routes(routes!(availability::read_availability))
         .routes(routes!(item::read_machine))
 }

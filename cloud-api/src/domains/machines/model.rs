@@ -2,6 +2,7 @@
 
 use crate::domains::devices::MachineType;
 use crate::ids::{BranchId, DeviceId};
+use protocol::sync::entry::DeviceState;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -25,6 +26,22 @@ pub struct Machine {
     /// When it was registered.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
+}
+
+/// Whether a machine is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// Ready for the next.
+    Available,
+    /// Somebody trains on it, or has paused.
+    InUse,
+    /// Broken, or switched off by staff.
+    OutOfOrder,
+    /// The branch does not hear it.
+    Offline,
+    /// The branch is not heard.
+    Unknown,
 }
 
 /// The order of a list of machines.
@@ -61,5 +78,37 @@ impl Sort {
     pub fn place(self, machine: &Machine) -> Place {
         let key = if self.is_by_code() { &machine.code } else { &machine.name };
         Place { key: key.clone(), id: machine.id }
+    }
+}
+
+impl Availability {
+    /// From what the branch last said of the machine, if it is heard at all.
+    pub fn of(state: Option<DeviceState>, is_heard: bool) -> Self {
+        if !is_heard {
+            return Self::Unknown;
+        }
+        match state {
+            Some(DeviceState::Idle | DeviceState::Finished) => Self::Available,
+            Some(DeviceState::InUse | DeviceState::Paused) => Self::InUse,
+            Some(DeviceState::OutOfOrder) => Self::OutOfOrder,
+            Some(DeviceState::Offline) | None => Self::Offline,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paused_machine_is_in_use_and_a_finished_one_is_free() {
+        assert_eq!(Availability::of(Some(DeviceState::Paused), true), Availability::InUse);
+        assert_eq!(Availability::of(Some(DeviceState::Finished), true), Availability::Available);
+    }
+
+    #[test]
+    fn what_a_silent_branch_said_last_counts_no_more() {
+        assert_eq!(Availability::of(Some(DeviceState::Idle), false), Availability::Unknown);
+        assert_eq!(Availability::of(None, true), Availability::Offline);
     }
 }

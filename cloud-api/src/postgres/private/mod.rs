@@ -2,19 +2,24 @@
 //! Adopts the running server of its folder, and stops only what it started and nobody else still uses.
 
 mod account;
+mod cluster;
 mod programs;
 mod socket;
 
 use account::Account;
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
+use cluster::Cluster;
 use programs::Programs;
 use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, Row};
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use tokio::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 /// What server to run.
 #[derive(Debug, Clone)]
@@ -27,11 +32,9 @@ pub struct Options {
 /// A running private server.
 #[derive(Debug)]
 pub struct Private {
-    programs: Programs,
-    account: Account,
-    data: PathBuf,
+    cluster: Cluster,
     socket: PathBuf,
-    is_ours: bool,
+    is_ours: AtomicBool,
     /// Held shared by everybody who uses the server.
     users: File,
 }
@@ -65,7 +68,8 @@ impl Options {
             ("unix_socket_directories", socket.as_ref()),
             ("unix_socket_permissions", "0700"),
             ("fsync", sync),
-            ("synchronous_commit", sync),
+            // Without fsync it costs nothing, and what was committed outlives a kill of the server.
+            ("synchronous_commit", "on"),
             ("full_page_writes", sync),
             ("max_connections", "200"),
             ("timezone", "UTC"),
@@ -102,18 +106,43 @@ impl Private {
         let _starting = lock(starting, FlockOperation::LockExclusive).await?;
         let users = lock(users, FlockOperation::LockShared).await?;
 
-        let mut server =
-            Self { programs, account, socket: PathBuf::new(), is_ours: false, users, data };
-        server.programs.ensure_version(&server.data)?;
-        if !server.is_running().await? {
-            server.socket = socket::folder(&folder, &server.account)?;
-            server.create(&options).await?;
-            server.launch(&options, &folder).await?;
-            server.is_ours = true;
+        programs.ensure_version(&data)?;
+        let cluster = Cluster { programs, account, folder, data, options };
+        let is_ours = !cluster.is_running();
+        if is_ours {
+            cluster.create().await?;
+            cluster.launch().await?;
         }
-        server.socket = socket::of_running(&server.data)?;
+        let socket = socket::of_running(&cluster.data)?;
+        let server = Self { cluster, socket, is_ours: is_ours.into(), users };
         server.create_database().await?;
         Ok(server)
+    }
+
+    /// Starts the server again when it has died, until `stop`. Without it a crash would outlast this process.
+    pub async fn watch(&self, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(WATCH_EVERY) => {}
+            }
+            if !self.cluster.is_running()
+                && let Err(error) = self.revive().await
+            {
+                tracing::error!(error = format!("{error:#}"), "the private Postgres stays down");
+            }
+        }
+    }
+
+    async fn revive(&self) -> anyhow::Result<()> {
+        let starting = lock_file(&self.cluster.folder.join("start.lock"))?;
+        let _starting = lock(starting, FlockOperation::LockExclusive).await?;
+        if !self.cluster.is_running() {
+            self.cluster.launch().await?;
+            self.is_ours.store(true, Ordering::Relaxed);
+            tracing::warn!("the private Postgres had died and was started again");
+        }
+        Ok(())
     }
 
     /// How to reach its database `gymwire`.
@@ -126,68 +155,13 @@ impl Private {
 
     /// Whether this process started the server, rather than finding it running.
     pub fn is_ours(&self) -> bool {
-        self.is_ours
+        self.is_ours.load(Ordering::Relaxed)
     }
 
     /// Stops the server, if this process started it and no other process uses it.
     pub async fn stop(self) -> anyhow::Result<()> {
         let is_alone = || flock(&self.users, FlockOperation::NonBlockingLockExclusive).is_ok();
-        if !self.is_ours || !is_alone() {
-            return Ok(());
-        }
-        let mut command = self.pg_ctl("stop");
-        command.args(["-m", "fast", "-w", "-t", "60"]);
-        run(command, "pg_ctl stop").await.map(drop)
-    }
-
-    async fn is_running(&self) -> anyhow::Result<bool> {
-        if !self.data.join("postmaster.pid").exists() {
-            return Ok(false);
-        }
-        let status = self.pg_ctl("status").output().await.context("pg_ctl cannot be run")?;
-        Ok(status.status.success())
-    }
-
-    /// Makes the files beside their place and moves them there, so that an interrupted attempt leaves nothing.
-    async fn create(&self, options: &Options) -> anyhow::Result<()> {
-        if self.data.join("PG_VERSION").exists() {
-            return Ok(());
-        }
-        let half_made = self.data.with_extension("new");
-        if half_made.exists() {
-            fs::remove_dir_all(&half_made)?;
-        }
-        let mut initdb = self.account.command(&self.programs.initdb);
-        initdb
-            .arg("-D")
-            .arg(&half_made)
-            .args(["--username", DATABASE, "--encoding", "UTF8", "--locale", "C.UTF-8"])
-            .args(["--auth-local", "trust", "--auth-host", "reject", "--no-instructions"]);
-        if !options.fsync {
-            initdb.arg("--no-sync");
-        }
-        run(initdb, "initdb").await?;
-        fs::rename(&half_made, &self.data)
-            .with_context(|| format!("{} cannot be put in its place", self.data.display()))
-    }
-
-    async fn launch(&self, options: &Options, folder: &Path) -> anyhow::Result<()> {
-        let settings = self.data.join("postgresql.conf");
-        fs::write(&settings, options.server_settings(&self.socket))
-            .with_context(|| format!("{} cannot be written", settings.display()))?;
-        let log = folder.join("postgres.log");
-        self.account.own_file(&log)?;
-        let logged_before = fs::metadata(&log).map_or(0, |file| file.len());
-        let mut command = self.pg_ctl("start");
-        command.args(["-w", "-t", "60", "-l"]).arg(&log);
-        run(command, "pg_ctl start").await.with_context(|| {
-            format!(
-                "the private Postgres in {} does not start:\n{}",
-                folder.display(),
-                tail(&log, logged_before)
-            )
-        })?;
-        Ok(())
+        if self.is_ours() && is_alone() { self.cluster.stop().await } else { Ok(()) }
     }
 
     async fn create_database(&self) -> anyhow::Result<()> {
@@ -202,39 +176,12 @@ impl Private {
         db.close().await?;
         Ok(())
     }
-
-    fn pg_ctl(&self, what: &str) -> Command {
-        let mut command = self.account.command(&self.programs.pg_ctl);
-        command.arg(what).arg("-D").arg(&self.data);
-        command
-    }
 }
+
+const WATCH_EVERY: Duration = Duration::from_millis(250);
 
 /// Name of the database and of its owner.
 const DATABASE: &str = "gymwire";
-
-async fn run(mut command: Command, what: &str) -> anyhow::Result<()> {
-    let output = command.output().await.with_context(|| format!("{what} cannot be run"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    ensure!(!said.contains(NO_SPACE), "{what}: the disk is full; free some space and start again");
-    bail!("{what} failed ({}):\n{}", output.status, said.trim());
-}
-
-const NO_SPACE: &str = "No space left on device";
-
-/// The end of what the server has logged since `start`.
-fn tail(log: &Path, start: u64) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let new = text.get(usize::try_from(start).unwrap_or(0)..).unwrap_or_default();
-    let new = String::from_utf8_lossy(new);
-    let lines: Vec<_> = new.lines().collect();
-    let full = if new.contains(NO_SPACE) { "the disk is full\n" } else { "" };
-    format!("{full}{}", lines[lines.len().saturating_sub(10)..].join("\n"))
-}
 
 fn lock_file(path: &Path) -> anyhow::Result<File> {
     File::options()
