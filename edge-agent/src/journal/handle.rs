@@ -101,6 +101,11 @@ impl Journal {
         self.shared.items.subscribe()
     }
 
+    /// How many entries the cloud does not have, at this very moment.
+    pub fn backlog_entries(&self) -> u64 {
+        lock(&self.shared.epochs).backlog()
+    }
+
     /// How it is doing.
     pub fn stats(&self) -> watch::Receiver<JournalStats> {
         self.shared.stats.clone()

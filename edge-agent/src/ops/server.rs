@@ -84,7 +84,7 @@ fn measure(watched: &Watched) {
     let journal = watched.journal.stats().borrow().clone();
     let status = watched.status();
     let flag = |is_so: bool| if is_so { 1.0 } else { 0.0 };
-    gauge!("gymwire_journal_backlog_entries").set(journal.backlog_entries as f64);
+    gauge!("gymwire_journal_backlog_entries").set(status.backlog_entries as f64);
     gauge!("gymwire_journal_oldest_unsent_seconds").set(status.oldest_unsent_ms as f64 / 1_000.0);
     gauge!("gymwire_journal_used_bytes").set(journal.used_bytes as f64);
     gauge!("gymwire_journal_log_bytes").set(journal.log_bytes as f64);

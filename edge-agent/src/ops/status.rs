@@ -92,7 +92,7 @@ impl Watched {
                 .map(|contact| stamp.mono_ms.saturating_sub(contact)),
             journal: mode(&stats.mode).to_owned(),
             journal_error: stats.last_error.filter(|_| stats.mode != Mode::Durable),
-            backlog_entries: stats.backlog_entries,
+            backlog_entries: self.journal.backlog_entries(),
             oldest_unsent_ms: age_ms(&self.clock, stats.oldest_unsent),
             rejects: stats.rejects,
             gaps: stats.gaps,

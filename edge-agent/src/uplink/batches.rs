@@ -72,7 +72,7 @@ impl BatchLane<'_> {
             None => journal.read_batch(limits).await?,
         };
         let Some(batch) = batch else { return Ok(None) };
-        let is_backlog = self.uplink.journal.stats().borrow().backlog_entries > BACKLOG_ENTRIES;
+        let is_backlog = self.uplink.journal.backlog_entries() > BACKLOG_ENTRIES;
         let packed = move || Prepared::new(&batch, is_backlog);
         Ok(Some(tokio::task::spawn_blocking(packed).await?))
     }

@@ -38,6 +38,10 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
                 // Either way it is time: for news, or for a sign of life.
                 let _ = timeout(HEARTBEAT, uplink.board.changed()).await;
             }
+            // The cloud has no state that this one could add to.
+            Err(failure) if failure.code() == "full_state_needed" => {
+                sleep_until(started + PACE).await;
+            }
             Err(failure) => {
                 uplink.failed(&failure).await;
                 let since = *failing_since.get_or_insert(started);
@@ -87,7 +91,7 @@ impl LiveLane {
 fn floor(uplink: &Uplink) -> Floor {
     let stats = uplink.journal.stats().borrow().clone();
     Floor {
-        backlog_entries: stats.backlog_entries,
+        backlog_entries: uplink.journal.backlog_entries(),
         oldest_unsent_ms: crate::ops::status::age_ms(&uplink.clock, stats.oldest_unsent),
         disk_free_bytes: stats.disk_free_bytes,
         rejects: stats.rejects,

@@ -134,7 +134,7 @@ mod tests {
     fn waiting_for_an_answer_has_an_end_on_every_line() {
         let mut sizing = Sizing::default();
 
-        sizing.went_well(&batch(), Duration::from_secs(3_600));
+        sizing.went_well(&batch(), Duration::from_hours(1));
 
         assert_eq!(sizing.timeout(), MAX_TIMEOUT);
     }
