@@ -6,7 +6,10 @@ use axum::body::Body;
 use axum::http::Request;
 use cloud_api::domains::accounts::Role;
 use cloud_api::domains::devices::MachineType;
-use cloud_api::ids::DeviceId;
+use cloud_api::ids::{DeviceId, EdgeId};
+use protocol::sync::entry::DeviceState;
+use protocol::sync::state::{Floor, LiveDevice, LiveState, Position};
+use protocol::time::Stamp;
 use serde_json::Value;
 use tests::api::Api;
 
@@ -147,6 +150,57 @@ async fn machines_are_filtered_by_type() -> Result<()> {
     assert_eq!(codes(&page), ["press-1"]);
     assert_eq!(scene.status("/api/v1/machines?type=swimming", Some(&token)).await?, 400);
     Ok(())
+}
+
+#[tokio::test]
+async fn machines_of_a_branch_that_was_never_heard_are_unknown() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
+
+    let page =
+        scene.api.get("/api/v1/machines/availability?limit=1", Some(&token)).await?.json()?;
+
+    assert_eq!(page["counts"], serde_json::json!({"unknown": 2}));
+    assert_eq!(page["items"][0]["availability"], "unknown");
+    assert_eq!(page["items"][0]["state"], Value::Null);
+    let cursor = page["next_cursor"].as_str().unwrap_or_default();
+    let path = format!("/api/v1/machines/availability?limit=1&cursor={cursor}");
+    let next = scene.api.get(&path, Some(&token)).await?.json()?;
+    assert_ne!(next["items"][0]["id"], page["items"][0]["id"]);
+    assert_eq!(next["next_cursor"], Value::Null);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_machine_that_its_branch_calls_busy_is_in_use_until_the_branch_falls_silent() -> Result<()>
+{
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
+    let now = scene.api.app.clock.now();
+    scene.api.app.live.keep(scene.gym.branch.id, EdgeId::new(), busy(scene.here), now);
+    let read = || async {
+        let page = scene.api.get("/api/v1/machines/availability", Some(&token)).await?.json()?;
+        anyhow::Ok(page["items"][0]["availability"].clone())
+    };
+
+    assert_eq!(read().await?, "in_use");
+    scene.api.app.clock.advance(time::Duration::seconds(31));
+    assert_eq!(read().await?, "unknown");
+    Ok(())
+}
+
+/// A floor with one machine in use.
+fn busy(machine: DeviceId) -> LiveState {
+    let state = DeviceState::InUse;
+    LiveState {
+        boot: 1,
+        n: 1,
+        stamp: Stamp { boot: 1, mono_ms: 1, wall_ms: 0, synced: false },
+        as_of: Position { epoch: 1, seq: 1 },
+        full: true,
+        floor: Floor::default(),
+        machines: vec![LiveDevice { device: machine.into(), state, error: None, sample: None }],
+    }
 }
 
 #[tokio::test]
