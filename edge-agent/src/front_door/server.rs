@@ -10,7 +10,7 @@ use super::tls::Tls;
 use crate::journal::{Committed, Journal, Publish};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use protocol::ids::DeviceId;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -69,8 +69,9 @@ impl Server {
             warn!(listen = %config.listen, "MQTT without TLS is open to the network: secrets can be read there");
         }
         allow_open_files();
-        let plain = listener::bind(config.listen)?;
-        let encrypted = listener::bind(config.tls_listen)?;
+        let plain = listener::bind(config.listen).context("configuration key `mqtt.listen`")?;
+        let encrypted =
+            listener::bind(config.tls_listen).context("configuration key `mqtt.tls_listen`")?;
         let intake = Intake::new(registry.clone(), clock);
         let sessions = Sessions::default();
         let parts = Parts { config, registry, journal, intake, fan_out, sessions };

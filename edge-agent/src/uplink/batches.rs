@@ -11,16 +11,18 @@ use protocol::sync::batch::{BATCH_MEDIA_TYPE, BatchAnswer, OutOfOrder};
 use protocol::sync::state::Position;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A cloud that reads no version of ours is asked again this often: it may have been updated.
 const UNSUPPORTED_PAUSE: Duration = Duration::from_mins(10);
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(2);
 /// A batch that the cloud refuses for another reason.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 /// Sends batches for as long as the edge is enrolled this way.
-pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
+pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
     let mut lane = BatchLane {
         uplink,
         cloud,
@@ -33,7 +35,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
     loop {
         uplink.link.hold().await;
         if next.is_none() {
-            next = lane.read(None).await?;
+            next = lane.read(None).await;
         }
         let Some(batch) = next.take() else {
             uplink.outgoing.due().await;
@@ -42,13 +44,27 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
         let is_last = batch.end() == lane.newest();
         let after = batch.end();
         // The next one is read and packed while this one is on its way.
-        let ahead = async { if is_last { Ok(None) } else { lane.read(Some(after)).await } };
+        let ahead = async { if is_last { None } else { lane.read(Some(after)).await } };
         let (answer, ahead) = tokio::join!(lane.post(&batch), ahead);
-        next = lane.settle(batch, answer, ahead?).await;
-        if is_last && next.is_none() && lane.told.is_empty() {
+        match lane.settle(batch, answer).await {
+            Next::Follows => next = ahead,
+            Next::Again(batch) => next = Some(batch),
+            Next::Anew => continue,
+        }
+        if is_last && next.is_none() {
             uplink.outgoing.due().await;
         }
     }
+}
+
+/// What is to be sent after a batch.
+enum Next {
+    /// What was read ahead.
+    Follows,
+    /// The very same bytes: if only the answer was lost, the cloud knows them.
+    Again(Prepared),
+    /// Whatever the journal says comes next now.
+    Anew,
 }
 
 struct BatchLane<'a> {
@@ -65,14 +81,26 @@ struct BatchLane<'a> {
 type Answer = Result<(BatchAnswer, Duration), Failure>;
 
 impl BatchLane<'_> {
-    async fn read(&self, after: Option<Position>) -> Result<Option<Prepared>> {
+    /// A journal that cannot be read sets itself aside and goes on; nothing else stops for that.
+    async fn read(&self, after: Option<Position>) -> Option<Prepared> {
+        match self.cut(after).await {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(?error, "no batch can be read from the journal");
+                tokio::time::sleep(UNREADABLE_PAUSE).await;
+                None
+            }
+        }
+    }
+
+    async fn cut(&self, after: Option<Position>) -> Result<Option<Prepared>> {
         let (journal, limits) = (&self.uplink.journal, self.sizing.limits());
         let batch = match after {
             Some(after) => journal.read_batch_after(after, limits).await?,
             None => journal.read_batch(limits).await?,
         };
         let Some(batch) = batch else { return Ok(None) };
-        let is_backlog = self.uplink.journal.backlog_entries() > BACKLOG_ENTRIES;
+        let is_backlog = journal.backlog_entries() > BACKLOG_ENTRIES;
         let packed = move || Prepared::new(&batch, is_backlog);
         Ok(Some(tokio::task::spawn_blocking(packed).await?))
     }
@@ -98,13 +126,8 @@ impl BatchLane<'_> {
         Ok((answer, started.elapsed()))
     }
 
-    /// Does what the answer asks for. Gives back what is to be sent next, if that is known.
-    async fn settle(
-        &mut self,
-        batch: Prepared,
-        answer: Answer,
-        ahead: Option<Prepared>,
-    ) -> Option<Prepared> {
+    /// Does what the answer asks for.
+    async fn settle(&mut self, batch: Prepared, answer: Answer) -> Next {
         match answer {
             Ok((answer, took)) => {
                 self.uplink.journal.acked(batch.epoch, answer.acked_seq).await;
@@ -112,14 +135,14 @@ impl BatchLane<'_> {
                 self.sizing.went_well(&batch, took);
                 self.backoff.reset();
                 self.told.clear();
-                // Acked more than was sent: what was read ahead is no longer what comes next.
-                ahead.filter(|_| answer.acked_seq == batch.last_seq)
+                // If it has more than was sent, what was read ahead is not what comes next.
+                if answer.acked_seq == batch.last_seq { Next::Follows } else { Next::Anew }
             }
             Err(failure) => self.recover(batch, &failure).await,
         }
     }
 
-    async fn recover(&mut self, batch: Prepared, failure: &Failure) -> Option<Prepared> {
+    async fn recover(&mut self, batch: Prepared, failure: &Failure) -> Next {
         let status = failure.status();
         if failure.code() == "out_of_order"
             && let Some(expected) = failure.members::<OutOfOrder>()
@@ -133,11 +156,11 @@ impl BatchLane<'_> {
             self.uplink.journal.rewind(batch.epoch, expected.expected_seq).await;
             // If it is refused again, do not spin.
             tokio::time::sleep(self.backoff.next_wait()).await;
-            return None;
+            return Next::Anew;
         }
         self.uplink.failed(failure).await;
         let pause = match status {
-            Some(StatusCode::PAYLOAD_TOO_LARGE) if self.sizing.halve() => return None,
+            Some(StatusCode::PAYLOAD_TOO_LARGE) if self.sizing.halve() => return Next::Anew,
             Some(StatusCode::UNSUPPORTED_MEDIA_TYPE) => {
                 self.tell("batch_version_unsupported", failure).await;
                 UNSUPPORTED_PAUSE
@@ -152,8 +175,7 @@ impl BatchLane<'_> {
             }
         };
         self.waiter.pause(pause, failure).await;
-        // The very same bytes again: if only the answer was lost, the cloud knows them.
-        Some(batch)
+        Next::Again(batch)
     }
 
     async fn tell(&mut self, code: &str, failure: &Failure) {

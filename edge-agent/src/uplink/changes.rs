@@ -7,19 +7,21 @@ use super::token::Cloud;
 use anyhow::{Result, bail};
 use protocol::sync::changes::{Changes, MAX_CHANGES_BYTES};
 use reqwest::StatusCode;
+use std::convert::Infallible;
 use std::time::Duration;
 
 /// What the changes lane waits for after an answer that it could not use.
 const UNUSABLE_PAUSE: Duration = Duration::from_secs(30);
 
 /// Follows the cloud's changes for as long as the edge is enrolled this way.
-pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
+pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_mins(1));
     let mut waiter = uplink.link.waiter();
     let mut was_unusable = false;
     loop {
         uplink.link.hold().await;
-        let from = uplink.registry.ask_from().await?;
+        // A registry that cannot be read asks for everything anew.
+        let from = uplink.registry.ask_from().await.unwrap_or(0);
         match ask(cloud, from).await {
             Ok(None) => backoff.reset(),
             Ok(Some(message)) => {

@@ -5,7 +5,6 @@ use super::backoff::Backoff;
 use super::http::{Failure, json};
 use super::pending::{Pending, Step};
 use super::token::Cloud;
-use anyhow::Result;
 use protocol::ids::{CommandId, DeviceId};
 use protocol::sync::commands::{CommandReport, Commands};
 use protocol::sync::entry::CommandResult;
@@ -23,11 +22,7 @@ const ASK_EVERY: Duration = Duration::from_millis(900);
 pub(super) type Answered = (DeviceId, CommandResult);
 
 /// Carries out commands for as long as the edge is enrolled this way.
-pub(super) async fn run(
-    uplink: &Uplink,
-    cloud: &Cloud,
-    answers: &mut mpsc::Receiver<Answered>,
-) -> Result<()> {
+pub(super) async fn run(uplink: &Uplink, cloud: &Cloud, answers: &mut mpsc::Receiver<Answered>) {
     let (fetched_to, mut fetched) = mpsc::channel::<(Commands, u64)>(1);
     // Full: reporting waits, and with it only the lane itself.
     let (report_to, reports) = mpsc::channel::<(CommandId, CommandReport)>(256);
@@ -49,9 +44,9 @@ pub(super) async fn run(
         }
     };
     tokio::select! {
-        () = work => Ok(()),
-        () = fetch(uplink, cloud, fetched_to) => Ok(()),
-        () = report(uplink, cloud, reports) => Ok(()),
+        () = work => {}
+        () = fetch(uplink, cloud, fetched_to) => {}
+        () = report(uplink, cloud, reports) => {}
     }
 }
 

@@ -7,6 +7,7 @@ use super::token::Cloud;
 use anyhow::Result;
 use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE};
 use reqwest::header::CONTENT_TYPE;
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -21,7 +22,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 const SLOW_PROBE: Duration = Duration::from_millis(1_900);
 
 /// Sends the state of the floor for as long as the edge is enrolled this way.
-pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Result<()> {
+pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
     let mut lane = LiveLane { n: 0, needs_full: true };
     let mut refusals = Backoff::new(PROBE, Duration::from_mins(1));
     let mut failing_since: Option<Instant> = None;

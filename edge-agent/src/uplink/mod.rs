@@ -125,10 +125,10 @@ impl Uplink {
             let clock = self.clock.clone();
             let cloud = Cloud::new(&base, clients, Arc::clone(&enrolled), clock, self.agent_boot);
             tokio::select! {
-                end = live::run(self, &cloud) => end?,
-                end = batches::run(self, &cloud) => end?,
-                end = changes::run(self, &cloud) => end?,
-                end = commands::run(self, &cloud, answers) => end?,
+                never = live::run(self, &cloud) => match never {},
+                never = batches::run(self, &cloud) => match never {},
+                never = changes::run(self, &cloud) => match never {},
+                () = commands::run(self, &cloud, answers) => {}
                 end = another(&mut enrolments, &enrolled) => end?,
             }
         }

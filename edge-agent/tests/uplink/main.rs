@@ -5,6 +5,8 @@
 mod cloud;
 #[cfg(test)]
 mod edge;
+#[cfg(test)]
+mod http;
 
 use cloud::{FakeCloud, Fault};
 use edge::Edge;

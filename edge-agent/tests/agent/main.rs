@@ -1,0 +1,171 @@
+//! The real program: its commands, exit codes, and what it tells systemd.
+
+#[cfg(test)]
+mod agent;
+
+use agent::Agent;
+use serde_json::Value;
+use std::net::TcpListener;
+
+#[tokio::test]
+async fn it_runs_until_sigterm_and_tells_systemd() {
+    let agent = Agent::new();
+
+    let mut running = agent.run();
+    assert_eq!(running.systemd.next().await, "READY=1");
+    assert_eq!(running.systemd.next().await, "WATCHDOG=1");
+    running.terminate();
+
+    assert_eq!(running.systemd.after("WATCHDOG=1").await, "STOPPING=1");
+    assert_eq!(running.exit_code().await, Some(0));
+}
+
+#[tokio::test]
+async fn a_second_agent_on_one_folder_is_refused() {
+    let agent = Agent::new();
+    let _running = agent.ready().await;
+
+    let second = agent.other_ports().output(&["run"]).await;
+
+    assert_eq!(second.status.code(), Some(1));
+    assert!(agent::stderr(&second).contains("another edge agent is running"));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_named_by_its_key() {
+    for key in ["ops.listen", "mqtt.listen", "mqtt.tls_listen"] {
+        let agent = Agent::new();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap().to_string();
+
+        let refused = agent.with(key, &address).output(&["run"]).await;
+
+        let said = agent::stderr(&refused);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(said.contains(key) && said.contains(&address), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn bad_usage_and_configuration_exit_with_2() {
+    let agent = Agent::new();
+    let unknown_key = agent.clone().with("mqtt.no_such_key", "1").output(&["status"]).await;
+    let unknown_command = agent.output(&["no-such-command"]).await;
+    let no_file = agent.output(&["status", "--config", "/no/such.toml"]).await;
+
+    let codes = [&unknown_key, &unknown_command, &no_file].map(|output| output.status.code());
+    assert_eq!(codes, [Some(2); 3]);
+    assert!(agent::stderr(&unknown_key).contains("`mqtt.no_such_key` is unknown"));
+}
+
+#[tokio::test]
+async fn help_and_version_are_told() {
+    let agent = Agent::new();
+
+    let help = agent.output(&["--help"]).await;
+    let version = agent.output(&["--version"]).await;
+
+    assert_eq!((help.status.code(), version.status.code()), (Some(0), Some(0)));
+    assert!(agent::stdout(&help).contains("enroll"));
+    assert_eq!(agent::stdout(&version).trim(), concat!("edge-agent ", env!("CARGO_PKG_VERSION")));
+}
+
+#[tokio::test]
+async fn devices_are_managed_with_and_without_a_running_agent() {
+    let agent = Agent::new();
+    let added = agent.output(&["device", "add", "machine", "bike-1"]).await;
+    let _running = agent.ready().await;
+
+    agent.output(&["device", "add", "reader", "door"]).await;
+    let twice = agent.output(&["device", "add", "bridge", "door"]).await;
+    let rotated = agent.output(&["device", "rotate", "bike-1"]).await;
+    agent.output(&["device", "revoke", "door"]).await;
+    let listed = agent::stdout(&agent.output(&["device", "list"]).await);
+
+    assert!(agent::stdout(&added).contains("password"));
+    assert_ne!(agent::stdout(&added), agent::stdout(&rotated));
+    assert_eq!(twice.status.code(), Some(1));
+    let lines: Vec<_> =
+        listed.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    assert_eq!(lines[0][..2], ["bike-1", "machine"]);
+    assert_eq!(lines[1][..4], ["door", "reader", "locked", "out"]);
+}
+
+#[tokio::test]
+async fn what_was_added_while_stopped_waits_for_the_cloud() {
+    let agent = Agent::new();
+    agent.output(&["device", "add", "machine", "bike-1"]).await;
+    let _running = agent.ready().await;
+
+    let status: Value =
+        serde_json::from_slice(&agent.output(&["status", "--json"]).await.stdout).unwrap();
+
+    assert_eq!(
+        (&status["backlog_entries"], &status["devices"]),
+        (&Value::from(1), &Value::from(1))
+    );
+    assert_eq!(status["journal"], "durable");
+}
+
+#[tokio::test]
+async fn status_needs_a_running_agent() {
+    let agent = Agent::new();
+
+    let status = agent.output(&["status"]).await;
+
+    assert_eq!(status.status.code(), Some(1));
+    assert!(agent::stderr(&status).contains("no edge agent is running"));
+}
+
+#[tokio::test]
+async fn health_and_metrics_are_served() {
+    let agent = Agent::new();
+    let _running = agent.ready().await;
+
+    let health: Value = agent.get("/health").await.json().await.unwrap();
+    let metrics = agent.get("/metrics").await.text().await.unwrap();
+    let codes = [agent.get("/health/live").await, agent.get("/health/ready").await];
+
+    // Without a cloud a branch works, but not all of it.
+    assert_eq!(health["status"], "degraded");
+    assert!(metrics.contains("gymwire_journal_backlog_entries 0"));
+    assert!(codes.iter().all(|answer| answer.status() == 200));
+}
+
+#[tokio::test]
+async fn the_diagnostic_file_holds_no_secret() {
+    let agent = Agent::new().with("cloud.proxy", "http://user:hunter2@proxy.example:3128");
+    let added = agent::stdout(&agent.output(&["device", "add", "machine", "bike-1"]).await);
+    let secret = added.split_whitespace().last().unwrap().to_owned();
+    let file = agent.folder().join("diag.txt");
+
+    agent.output(&["diag", file.to_str().unwrap()]).await;
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("==== configuration") && text.contains("journal.db"));
+    assert!(!text.contains(&secret) && !text.contains("hunter2"));
+}
+
+#[tokio::test]
+async fn the_branch_ca_is_exported() {
+    let agent = Agent::new();
+
+    let first = agent::stdout(&agent.output(&["ca", "export"]).await);
+    let again = agent::stdout(&agent.output(&["ca", "export"]).await);
+
+    assert!(first.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert_eq!(first, again);
+}
+
+#[tokio::test]
+async fn a_journal_that_is_no_journal_keeps_nothing_from_starting() {
+    let agent = Agent::new();
+    agent.output(&["device", "list"]).await;
+    for file in ["journal.db", "branch.db"] {
+        std::fs::write(agent.state().join(file), [0x5a; 4_096]).unwrap();
+    }
+
+    let _running = agent.ready().await;
+
+    assert_eq!(agent.get("/health/ready").await.status(), 200);
+}
