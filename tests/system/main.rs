@@ -1,1 +1,3 @@
 //! Stories of the whole system: cloud, edge and clients as real processes, with faults between them.
+
+mod kills;
