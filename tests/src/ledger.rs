@@ -126,10 +126,11 @@ impl Ledger {
     }
 }
 
-/// All samples and sets in the cloud's database.
+/// All samples and sets in the cloud's database, and the taps that [`crate::load`] made.
 pub async fn stored(db: &PgPool) -> Result<Ids> {
     let mut ids = samples(db).await?;
     ids.merge(sets(db).await?);
+    ids.merge(taps(db).await?);
     Ok(ids)
 }
 
@@ -153,16 +154,40 @@ pub async fn samples(db: &PgPool) -> Result<Ids> {
 
 /// All codes that were presented and are in the cloud's database, each with how often.
 pub async fn presented(db: &PgPool) -> Result<BTreeMap<String, u32>> {
-    let taps = sqlx::query("SELECT credential FROM taps").fetch_all(db).await?;
     let mut codes = BTreeMap::new();
+    for (_, code) in shown(db).await? {
+        *codes.entry(code).or_default() += 1;
+    }
+    Ok(codes)
+}
+
+async fn taps(db: &PgPool) -> Result<Ids> {
+    let mut ids = Ids::default();
+    for (reader, code) in shown(db).await? {
+        let mut parts = code.strip_prefix("tap-").into_iter().flat_map(|rest| rest.split('-'));
+        if let (Some(boot), Some(seq)) = (parts.next(), parts.next()) {
+            ids.add(&reader, boot.parse()?, seq.parse()?);
+        }
+    }
+    Ok(ids)
+}
+
+/// Reader and code of every tap with a code.
+async fn shown(db: &PgPool) -> Result<Vec<(String, String)>> {
+    let taps = sqlx::query(
+        "SELECT devices.code, credential FROM taps JOIN devices ON devices.id = taps.device_id",
+    )
+    .fetch_all(db)
+    .await?;
+    let mut shown = Vec::new();
     for tap in taps {
         let packed: Vec<u8> = tap.try_get("credential")?;
         let (_version, packed) = packed.split_first().context("a credential is empty")?;
         if let StoredCredential::Qr { code } = postcard::from_bytes(packed)? {
-            *codes.entry(code).or_default() += 1;
+            shown.push((tap.try_get("code")?, code));
         }
     }
-    Ok(codes)
+    Ok(shown)
 }
 
 async fn sets(db: &PgPool) -> Result<Ids> {

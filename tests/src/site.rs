@@ -4,7 +4,7 @@ use crate::mqtt::Login;
 use anyhow::Result;
 use cloud_api::Clock;
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
-use cloud_api::domains::{branches, organizations};
+use cloud_api::domains::{branches, edges, organizations};
 use cloud_api::ids::{BranchId, DeviceId};
 use sqlx::PgPool;
 
@@ -64,6 +64,14 @@ impl Site {
             .map(|leaf| format!("gymwire/v1/machines/+/{leaf}"))
             .into();
         Ok(self.add(&new).await?.1)
+    }
+
+    /// A one-time code for its edge.
+    pub async fn enroll_code(&self) -> Result<String> {
+        let mut tx = self.db.begin().await?;
+        let made = edges::make_enroll_code(&mut tx, self.branch, Clock::system().now()).await?;
+        tx.commit().await?;
+        Ok(made.to_string())
     }
 
     async fn add(&self, new: &NewDevice) -> Result<(DeviceId, Login)> {

@@ -28,10 +28,9 @@ impl Staff {
     }
 
     /// Machines in use just now, by the live lane.
-    pub async fn machines_in_use(&self) -> Result<u64> {
-        let machines = self.get("/api/v1/machines/availability?limit=200").await?;
-        let items = machines["items"].as_array().context("availability has no items")?;
-        Ok(items.iter().filter(|machine| machine["state"] == "in_use").count() as u64)
+    pub async fn machines_in_use(&self, branch: &str) -> Result<u64> {
+        let path = format!("/api/v1/machines/availability?branch_id={branch}");
+        Ok(self.get(&path).await?["counts"]["in_use"].as_u64().unwrap_or(0))
     }
 
     /// Samples of machines, as their telemetry tells.

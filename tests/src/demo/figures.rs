@@ -47,7 +47,7 @@ impl Figures {
             metrics::read(system.edge.ports().ops, metrics::BACKLOG),
             sqlx::query_scalar(samples).fetch_one(&system.database),
             sqlx::query_scalar("SELECT count(*) FROM taps").fetch_one(&system.database),
-            system.staff.machines_in_use(),
+            system.staff.machines_in_use(&system.seeded.branch.id),
         );
         Self {
             backlog: backlog.ok().map(whole),

@@ -1,0 +1,92 @@
+//! A cloud, a branch and its edge, with a link between them that can be disturbed.
+
+use crate::chaos::ChaosLink;
+use crate::cloud::Cloud;
+use crate::db::Db;
+use crate::edge::Edge;
+use crate::ledger::{self, Ledger, Verdict};
+use crate::mqtt::Login;
+use crate::site::Site;
+use crate::wait;
+use anyhow::{Context as _, Result};
+use sqlx::PgPool;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// How long the edge may take to learn of its devices from the cloud.
+const REGISTRY_LIMIT: Duration = Duration::from_secs(15);
+
+/// Everything, running.
+#[derive(Debug)]
+pub struct Scene {
+    /// The edge.
+    pub edge: Edge,
+    /// Between edge and cloud.
+    pub link: ChaosLink,
+    /// The cloud.
+    pub cloud: Cloud,
+    /// The branch.
+    pub site: Site,
+    /// The cloud's database.
+    pub pool: PgPool,
+    /// Holds the logs.
+    pub folder: TempDir,
+    /// Dropped last: everybody else uses it.
+    db: Db,
+}
+
+impl Scene {
+    /// A cloud and an enrolled edge that does not run yet, so that it can be configured.
+    pub async fn prepare() -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let db = Db::new().await?;
+        let mut cloud = Cloud::over(&db.url(), folder.path())?;
+        cloud.start().await?;
+        let pool = db.pool().await?;
+        let site = Site::open(&pool).await?;
+        let link = ChaosLink::start(cloud.address()).await?;
+        let edge = Edge::new()?;
+        edge.enroll(&format!("http://{}", link.address()), &site.enroll_code().await?).await?;
+        Ok(Self { edge, link, cloud, site, pool, folder, db })
+    }
+
+    /// The same with the edge running and these machines known to it; their logins.
+    pub async fn with_machines(codes: &[String]) -> Result<(Self, Vec<Login>)> {
+        let mut scene = Self::prepare().await?;
+        let logins = scene.site.machines(codes).await?;
+        scene.edge.start().await?;
+        if let Some(last) = logins.last() {
+            known(&scene.edge, last).await?;
+        }
+        Ok((scene, logins))
+    }
+
+    /// How to reach the database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// Waits until everything that was acked is in the cloud, then compares id by id.
+    pub async fn judge(&self, ledger: &Ledger, limit: Duration) -> Result<Verdict> {
+        judge(&self.pool, ledger, limit).await
+    }
+}
+
+/// Waits until everything that was acked is in a database, then compares id by id.
+pub async fn judge(pool: &PgPool, ledger: &Ledger, limit: Duration) -> Result<Verdict> {
+    // What is still missing then is told by the verdict.
+    let _ = wait::until_true("nothing is missing", limit, || async {
+        Ok(ledger.judge(&ledger::stored(pool).await?).missing.is_empty())
+    })
+    .await;
+    Ok(ledger.judge(&ledger::stored(pool).await?))
+}
+
+/// Waits until a device may log in: the edge has learned of it.
+pub async fn known(edge: &Edge, login: &Login) -> Result<()> {
+    wait::until_true("the edge knows its devices", REGISTRY_LIMIT, || async {
+        Ok(edge.connect(login).await?.close().await.is_ok())
+    })
+    .await
+    .with_context(|| format!("log of the agent: {}", edge.log_text()))
+}
