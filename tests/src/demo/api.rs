@@ -2,7 +2,7 @@
 
 use super::seeded::{Device, User};
 use crate::http;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
 /// Somebody who is logged in.
@@ -27,10 +27,13 @@ impl Staff {
         Ok(Self { cloud: cloud.to_owned(), token: token.to_owned() })
     }
 
-    /// Machines in use just now, by the live lane.
-    pub async fn machines_in_use(&self, branch: &str) -> Result<u64> {
-        let path = format!("/api/v1/machines/availability?branch_id={branch}");
-        Ok(self.get(&path).await?["counts"]["in_use"].as_u64().unwrap_or(0))
+    /// The machines of a branch as they are just now, by the live lane.
+    pub async fn availability(&self, branch: &str) -> Result<Vec<Value>> {
+        let path = format!("/api/v1/machines/availability?branch_id={branch}&limit=100");
+        match self.get(&path).await?["items"].take() {
+            Value::Array(machines) => Ok(machines),
+            other => bail!("availability has {other} for items"),
+        }
     }
 
     /// Samples of machines, as their telemetry tells.

@@ -3,6 +3,7 @@
 use super::system::System;
 use super::tally::Tally;
 use crate::metrics;
+use serde_json::Value;
 use std::time::Duration;
 
 /// Figures of one moment; what cannot be asked just then is missing.
@@ -43,20 +44,24 @@ impl Figures {
             ..Self::default()
         });
         let samples = "SELECT coalesce(sum(count), 0)::bigint FROM telemetry_chunks";
-        let (backlog, stored_samples, stored_taps, cloud_in_use) = tokio::join!(
+        let (backlog, stored_samples, stored_taps, machines) = tokio::join!(
             metrics::read(system.edge.ports().ops, metrics::BACKLOG),
             sqlx::query_scalar(samples).fetch_one(&system.database),
             sqlx::query_scalar("SELECT count(*) FROM taps").fetch_one(&system.database),
-            system.staff.machines_in_use(&system.seeded.branch.id),
+            system.staff.availability(&system.seeded.branch.id),
         );
         Self {
             backlog: backlog.ok().map(whole),
             stored_samples: stored_samples.ok(),
             stored_taps: stored_taps.ok(),
-            cloud_in_use: cloud_in_use.ok(),
+            cloud_in_use: machines.ok().map(|machines| in_use(&machines)),
             ..known
         }
     }
+}
+
+fn in_use(machines: &[Value]) -> u64 {
+    machines.iter().filter(|machine| machine["availability"] == "in_use").count() as u64
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
