@@ -10,6 +10,7 @@ use crate::keys::Keys;
 use anyhow::Context;
 use sqlx::PgPool;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct App {
     /// What is going on in the branches right now.
     pub live: Arc<LiveFloor>,
     pub bus: Bus,
+    /// Bounds the memory that unpacked batches take.
+    pub batch_slots: Arc<Semaphore>,
     /// Cancelled when the service stops: long polls and jobs end themselves.
     pub stop: CancellationToken,
     pub started: Instant,
@@ -53,6 +56,7 @@ impl App {
             enroll_attempts: Arc::default(),
             live: Arc::default(),
             bus: Bus::default(),
+            batch_slots: Arc::new(Semaphore::new(config.edges.batch_concurrency)),
             config: Arc::new(config),
             clock,
             stop,

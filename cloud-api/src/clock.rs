@@ -38,3 +38,14 @@ impl Clock {
         self.shift_us.fetch_add(by_us, Ordering::Relaxed);
     }
 }
+
+/// The moment of some Unix milliseconds. What an edge's clock cannot have meant ends at the years 1 and 9999,
+/// which Postgres and RFC 3339 both know.
+pub fn at_ms(unix_ms: i64) -> OffsetDateTime {
+    let unix_ms = unix_ms.clamp(EARLIEST_MS, LATEST_MS);
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
+        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+const EARLIEST_MS: i64 = -62_135_596_800_000;
+const LATEST_MS: i64 = 253_402_300_799_999;

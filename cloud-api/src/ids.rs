@@ -56,6 +56,8 @@ id! {
     EdgeId,
     /// A machine, a reader, a bridge or an observer.
     DeviceId,
+    /// An order to a device, or a request to a branch.
+    CommandId,
     /// Somebody who can log in.
     UserId,
 }
@@ -76,4 +78,4 @@ macro_rules! same_as_on_the_wire {
     )+};
 }
 
-same_as_on_the_wire!(OrganizationId, BranchId, EdgeId, DeviceId);
+same_as_on_the_wire!(OrganizationId, BranchId, EdgeId, DeviceId, CommandId);

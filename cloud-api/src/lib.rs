@@ -8,6 +8,7 @@ pub mod domains;
 pub mod events;
 pub mod http;
 pub mod ids;
+pub mod jobs;
 pub mod keys;
 pub mod openapi;
 pub mod postgres;

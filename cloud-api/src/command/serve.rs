@@ -4,8 +4,9 @@ use super::open;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domains::edges;
+use crate::domains::{edges, telemetry};
 use crate::events;
+use crate::jobs;
 use crate::http::server;
 use crate::postgres::{self, Postgres};
 use crate::router::router;
@@ -63,6 +64,8 @@ async fn run(
 fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
     tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
     tasks.spawn(edges::share_live(app.clone()));
+    tasks.spawn(jobs::run(app.clone()));
+    tasks.spawn(telemetry::run(app.clone()));
 }
 
 /// What tasks get beyond the draining of requests.

@@ -7,3 +7,4 @@ pub mod devices;
 pub mod edges;
 pub mod machines;
 pub mod organizations;
+pub mod telemetry;

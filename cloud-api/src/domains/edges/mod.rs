@@ -3,10 +3,15 @@
 
 mod assertion;
 mod attempts;
+mod batches;
 mod caller;
+mod change_store;
+mod changes;
 mod code;
+mod commands;
 mod enroll;
 mod holder;
+mod jobs;
 mod live;
 mod live_store;
 mod media;
@@ -19,6 +24,8 @@ mod token;
 
 pub use attempts::EnrollAttempts;
 pub use code::{EnrollCode, make_enroll_code};
+pub use commands::{ExpireCommands, Order, give_command};
+pub use jobs::ForgetExpired;
 pub use live::{LiveFloor, LiveView};
 pub use registry::registry_changed;
 pub use signing::rotate_branch_key;
@@ -26,6 +33,7 @@ pub use state::{run as share_live, save_live};
 
 use crate::app::App;
 use axum::extract::DefaultBodyLimit;
+use protocol::sync::batch::MAX_BATCH_COMPRESSED;
 use protocol::sync::state::MAX_STATE_BYTES;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
@@ -35,4 +43,8 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(enroll::enroll_edge))
         .routes(routes!(token::issue_edge_token))
         .routes(routes!(state::replace_edge_state).layer(DefaultBodyLimit::max(MAX_STATE_BYTES)))
+        .routes(routes!(batches::apply_batch).layer(DefaultBodyLimit::max(MAX_BATCH_COMPRESSED)))
+        .routes(routes!(changes::list_changes))
+        .routes(routes!(commands::list_commands))
+        .routes(routes!(commands::report_command_result))
 }

@@ -1,0 +1,146 @@
+//! SQL of commands.
+
+use super::Order;
+use crate::ids::{BranchId, CommandId};
+use protocol::sync::commands::{Command, Target};
+use protocol::sync::entry::DeviceKind;
+use serde_json::{Map, Value};
+use sqlx::{PgConnection, query, query_as, query_scalar};
+use time::OffsetDateTime;
+
+/// An open command.
+#[derive(Debug)]
+pub struct Open {
+    pub id: CommandId,
+    pub target_kind: Option<String>,
+    pub target_code: Option<String>,
+    pub command: String,
+    pub args: Value,
+    pub created_at: OffsetDateTime,
+    pub expires_at: OffsetDateTime,
+}
+
+impl Open {
+    /// As it is told now.
+    pub fn command(self, now: OffsetDateTime) -> anyhow::Result<Command> {
+        let target = match (self.target_kind, self.target_code) {
+            (Some(kind), Some(code)) => {
+                let kind: DeviceKind = serde_json::from_value(Value::String(kind))?;
+                Some(Target { kind, code: code.parse()? })
+            }
+            _ => None,
+        };
+        let args: Map<String, Value> = serde_json::from_value(self.args)?;
+        let left_ms = (self.expires_at - now).whole_milliseconds();
+        Ok(Command {
+            id: self.id.into(),
+            target,
+            command: self.command,
+            args,
+            ttl_ms: u64::try_from(left_ms).unwrap_or(0),
+        })
+    }
+}
+
+pub async fn insert(
+    db: &mut PgConnection,
+    id: CommandId,
+    order: &Order,
+    now: OffsetDateTime,
+) -> anyhow::Result<()> {
+    let target = order.target.as_ref();
+    let kind = target.map(|target| serde_json::to_value(target.kind)).transpose()?;
+    query!(
+        "WITH given AS (
+             INSERT INTO commands
+               (id, branch_id, target_kind, target_code, command, args, created_at, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING branch_id
+         )
+         SELECT pg_notify('branch_commands', branch_id::text) FROM given",
+        id.0,
+        order.branch.0,
+        kind.as_ref().and_then(Value::as_str),
+        target.map(|target| target.code.as_str()),
+        order.command,
+        Value::Object(order.args.clone()),
+        now,
+        now + order.ttl,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(())
+}
+
+/// Open commands that this start of the agent was not told since a moment; they count as told now.
+pub async fn tell(
+    db: &mut PgConnection,
+    branch: BranchId,
+    boot: &str,
+    now: OffsetDateTime,
+    not_since: OffsetDateTime,
+) -> sqlx::Result<Vec<Open>> {
+    query_as!(
+        Open,
+        "UPDATE commands SET told_at = $3, told_boot = $2
+         WHERE branch_id = $1 AND outcome IS NULL AND expires_at > $3
+           AND (told_at IS NULL OR told_boot <> $2 OR told_at <= $4)
+         RETURNING id, target_kind, target_code, command, args, created_at, expires_at",
+        branch.0,
+        boot,
+        now,
+        not_since,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// `false` if there is no such command that is open, or of which an end was only assumed.
+pub async fn finish(
+    db: &mut PgConnection,
+    branch: BranchId,
+    id: CommandId,
+    outcome: &str,
+    detail: Option<&str>,
+    now: OffsetDateTime,
+) -> sqlx::Result<bool> {
+    let detail = detail.map(|detail| detail.replace('\0', "\u{fffd}"));
+    let done = query!(
+        "UPDATE commands SET outcome = $3, detail = $4, finished_at = $5, is_assumed = false
+         WHERE id = $2 AND branch_id = $1 AND (outcome IS NULL OR is_assumed)",
+        branch.0,
+        id.0,
+        outcome,
+        detail,
+        now,
+    );
+    Ok(done.execute(db).await?.rows_affected() == 1)
+}
+
+pub async fn exists(
+    db: &mut PgConnection,
+    branch: BranchId,
+    id: CommandId,
+) -> sqlx::Result<bool> {
+    let found = query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM commands WHERE id = $2 AND branch_id = $1) AS "exists!""#,
+        branch.0,
+        id.0,
+    );
+    found.fetch_one(db).await
+}
+
+pub async fn expire(
+    db: &mut PgConnection,
+    expired_before: OffsetDateTime,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE commands SET outcome = 'expired', finished_at = $2, is_assumed = true
+         WHERE outcome IS NULL AND expires_at < $1",
+        expired_before,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

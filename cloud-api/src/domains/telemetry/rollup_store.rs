@@ -1,0 +1,216 @@
+//! SQL of roll-ups. Their columns follow from `FIELDS`, so rows travel as JSON objects.
+
+use super::rollup::{Hour, Statistics, Step};
+use crate::clock::at_ms;
+use crate::ids::{BranchId, DeviceId};
+use protocol::machine::{FIELDS, sample::FieldSpec};
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, query, query_as};
+use time::{Duration, OffsetDateTime};
+
+/// An hour of a machine that is out of date.
+#[derive(Debug, Clone, Copy)]
+pub struct Dirty {
+    pub machine_id: DeviceId,
+    pub hour: OffsetDateTime,
+    pub branch_id: BranchId,
+    pub marks: i64,
+}
+
+/// The resolution of a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Every {
+    TenSeconds,
+    Minute,
+    Hour,
+}
+
+/// A step of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Start of the step.
+    pub at: OffsetDateTime,
+    pub samples: i32,
+    /// `<field>_n`, `_last`, and of counters `_gain`, of others `_avg`, `_min`, `_max`; only what was measured.
+    pub values: Value,
+}
+
+/// Hours that were marked and then left alone, or that have waited long enough. Oldest first.
+pub async fn dirty(
+    db: &mut PgConnection,
+    quiet_since: OffsetDateTime,
+    waiting_since: OffsetDateTime,
+    limit: i64,
+) -> sqlx::Result<Vec<Dirty>> {
+    query_as!(
+        Dirty,
+        "SELECT machine_id, hour, branch_id, marks FROM dirty_hours
+         WHERE last_marked_at <= $1 OR first_marked_at <= $2
+         ORDER BY first_marked_at, machine_id, hour LIMIT $3",
+        quiet_since,
+        waiting_since,
+        limit,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// `false` if somebody else is at this hour. Held until the end of the transaction.
+pub async fn lock_hour(db: &mut PgConnection, dirty: &Dirty) -> sqlx::Result<bool> {
+    let row = query!(
+        r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1::uuid::text, extract(epoch FROM $2::timestamptz)::bigint)) AS "is_ours!""#,
+        dirty.machine_id.0,
+        dirty.hour,
+    );
+    Ok(row.fetch_one(db).await?.is_ours)
+}
+
+/// The marks of an hour; none if it was computed meanwhile.
+pub async fn marks(db: &mut PgConnection, dirty: &Dirty) -> sqlx::Result<Option<i64>> {
+    let row = query!(
+        "SELECT marks FROM dirty_hours WHERE machine_id = $1 AND hour = $2",
+        dirty.machine_id.0,
+        dirty.hour,
+    );
+    Ok(row.fetch_optional(db).await?.map(|row| row.marks))
+}
+
+/// Replaces the rows of an hour. It stays dirty if it was marked again since `marks`.
+pub async fn replace(
+    db: &mut PgConnection,
+    dirty: &Dirty,
+    marks: i64,
+    rolled: &Hour,
+) -> sqlx::Result<()> {
+    let (machine, from) = (dirty.machine_id.0, dirty.hour);
+    let to = from + Duration::HOUR;
+    query!("DELETE FROM telemetry_rollups_10s WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
+        .execute(&mut *db)
+        .await?;
+    query!("DELETE FROM telemetry_rollups_1m WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
+        .execute(&mut *db)
+        .await?;
+    query!("DELETE FROM telemetry_rollups_1h WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
+        .execute(&mut *db)
+        .await?;
+    // The record's columns are the table's own, in its order: nothing to name twice.
+    query!(
+        "INSERT INTO telemetry_rollups_10s SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_10s, $1)",
+        rows(dirty, &rolled.ten_seconds),
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "INSERT INTO telemetry_rollups_1m SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_1m, $1)",
+        rows(dirty, &rolled.minutes),
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "INSERT INTO telemetry_rollups_1h SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_1h, $1)",
+        rows(dirty, &rolled.hour),
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "DELETE FROM dirty_hours WHERE machine_id = $1 AND hour = $2 AND marks = $3",
+        machine,
+        from,
+        marks,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn rows(dirty: &Dirty, steps: &[Step]) -> Value {
+    steps.iter().map(|step| row(dirty, step)).collect()
+}
+
+fn row(dirty: &Dirty, step: &Step) -> Value {
+    let at = at_ms(step.start_ms).format(&time::format_description::well_known::Rfc3339);
+    let mut row = Map::from_iter([
+        ("machine_id".to_owned(), json!(dirty.machine_id)),
+        ("branch_id".to_owned(), json!(dirty.branch_id)),
+        ("at".to_owned(), json!(at.unwrap_or_default())),
+        ("samples".to_owned(), json!(step.samples)),
+    ]);
+    for (spec, statistics) in FIELDS.iter().zip(&step.fields) {
+        if statistics.count > 0 {
+            row.extend(columns(spec, statistics));
+        }
+    }
+    Value::Object(row)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sums of an hour are far below 2^52")]
+fn columns(spec: &FieldSpec, statistics: &Statistics) -> Vec<(String, Value)> {
+    let value = |name: &str, scaled: f64| (format!("{}_{name}", spec.name), json!(scaled / spec.scale));
+    let mut columns = vec![
+        (format!("{}_n", spec.name), json!(statistics.count)),
+        value("last", statistics.last.into()),
+    ];
+    if spec.is_counter {
+        columns.push(value("gain", statistics.gain as f64));
+    } else {
+        columns.push(value("avg", statistics.sum as f64 / f64::from(statistics.count)));
+        columns.push(value("min", statistics.min.into()));
+        columns.push(value("max", statistics.max.into()));
+    }
+    columns
+}
+
+/// What a machine measured between two moments, step by step. The caller bounds how many steps that are.
+pub async fn series(
+    db: &mut PgConnection,
+    machine: DeviceId,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+    every: Every,
+) -> sqlx::Result<Vec<Point>> {
+    let machine = machine.0;
+    match every {
+        Every::TenSeconds => {
+            query_as!(
+                Point,
+                r#"SELECT at, samples,
+                          jsonb_strip_nulls(to_jsonb(step) - '{machine_id,branch_id,at,samples}'::text[]) AS "values!"
+                   FROM telemetry_rollups_10s AS step
+                   WHERE machine_id = $1 AND at >= $2 AND at < $3 ORDER BY at"#,
+                machine,
+                from,
+                to,
+            )
+            .fetch_all(db)
+            .await
+        }
+        Every::Minute => {
+            query_as!(
+                Point,
+                r#"SELECT at, samples,
+                          jsonb_strip_nulls(to_jsonb(step) - '{machine_id,branch_id,at,samples}'::text[]) AS "values!"
+                   FROM telemetry_rollups_1m AS step
+                   WHERE machine_id = $1 AND at >= $2 AND at < $3 ORDER BY at"#,
+                machine,
+                from,
+                to,
+            )
+            .fetch_all(db)
+            .await
+        }
+        Every::Hour => {
+            query_as!(
+                Point,
+                r#"SELECT at, samples,
+                          jsonb_strip_nulls(to_jsonb(step) - '{machine_id,branch_id,at,samples}'::text[]) AS "values!"
+                   FROM telemetry_rollups_1h AS step
+                   WHERE machine_id = $1 AND at >= $2 AND at < $3 ORDER BY at"#,
+                machine,
+                from,
+                to,
+            )
+            .fetch_all(db)
+            .await
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Computes hours that are out of date, one at a time, once deliveries pause.
+
+use super::chunk::taken_ms;
+use super::rollup::{HOUR_MS, Hour, LOOK_BACK_MS, Taken, roll_up};
+use super::rollup_store::{self, Dirty};
+use super::store;
+use crate::app::App;
+use anyhow::Context;
+use protocol::machine::columns;
+use std::time::Duration as StdDuration;
+use time::Duration;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Keeps roll-ups current, until `stop`. Draining a backlog marks the same hours over and over: they are
+/// computed when it pauses, or once a minute.
+pub async fn run(app: App) -> anyhow::Result<()> {
+    let mut tick = interval(LOOK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = roll_up_some(&app, QUIET, WAITING).await {
+            tracing::warn!(error = format!("{error:#}"), "roll-ups cannot be computed");
+        }
+    }
+}
+
+const LOOK_EVERY: StdDuration = StdDuration::from_secs(1);
+const QUIET: Duration = Duration::seconds(2);
+const WAITING: Duration = Duration::seconds(60);
+
+/// Computes every hour that is out of date now.
+pub async fn roll_up_all(app: &App) -> anyhow::Result<()> {
+    while roll_up_some(app, Duration::ZERO, Duration::ZERO).await? > 0 {}
+    Ok(())
+}
+
+/// Says how many hours were computed.
+async fn roll_up_some(app: &App, quiet: Duration, waiting: Duration) -> anyhow::Result<usize> {
+    let now = app.clock.now();
+    let mut db = app.db.acquire().await?;
+    let dirty = rollup_store::dirty(&mut db, now - quiet, now - waiting, AT_ONCE).await?;
+    drop(db);
+    let mut computed = 0;
+    for hour in dirty {
+        if app.stop.is_cancelled() {
+            break;
+        }
+        computed += usize::from(roll_up_hour(app, &hour).await?);
+    }
+    Ok(computed)
+}
+
+const AT_ONCE: i64 = 500;
+
+/// `false` if another instance is at it. What is delivered meanwhile leaves the hour dirty: its marks were
+/// read before its chunks.
+async fn roll_up_hour(app: &App, dirty: &Dirty) -> anyhow::Result<bool> {
+    let mut tx = app.db.begin().await?;
+    if !rollup_store::lock_hour(&mut tx, dirty).await? {
+        return Ok(false);
+    }
+    let Some(marks) = rollup_store::marks(&mut tx, dirty).await? else { return Ok(false) };
+    let from = dirty.hour.checked_sub(Duration::milliseconds(LOOK_BACK_MS)).unwrap_or(dirty.hour);
+    let to = dirty.hour + Duration::HOUR;
+    let chunks = store::columns_between(&mut tx, dirty.machine_id, from, to).await?;
+    let start_ms = dirty.hour.unix_timestamp() * 1_000;
+    let rolled = tokio::task::spawn_blocking(move || compute(&chunks, start_ms)).await?;
+    rollup_store::replace(&mut tx, dirty, marks, &rolled.context("a stored chunk is damaged")?)
+        .await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn compute(chunks: &[(i64, Vec<u8>)], start_ms: i64) -> Result<Hour, columns::ColumnsError> {
+    let wanted = start_ms - LOOK_BACK_MS..start_ms + HOUR_MS;
+    let mut samples = Vec::new();
+    for (offset_ms, block) in chunks {
+        let timed = columns::decode(block)?.into_iter();
+        let taken =
+            timed.map(|timed| Taken { at_ms: taken_ms(&timed, *offset_ms), sample: timed.sample });
+        samples.extend(taken.filter(|taken| wanted.contains(&taken.at_ms)));
+    }
+    Ok(roll_up(samples, start_ms))
+}
