@@ -1,10 +1,12 @@
 //! The registry of hardware: machines, readers, bridges and observers of a branch. Codes are unique in a
 //! branch over all kinds, since MQTT topics carry them. Every change is told to the branch's edge.
 
+mod adopt;
 mod model;
 mod secret;
 mod store;
 
+pub use adopt::{Adoption, adopt};
 pub use model::{Device, DeviceKind, MachineType, NewDevice};
 pub use secret::Secret;
 pub use store::by_code;

@@ -98,3 +98,15 @@ impl From<DeviceKind> for protocol::sync::entry::DeviceKind {
         }
     }
 }
+
+impl From<protocol::sync::entry::DeviceKind> for DeviceKind {
+    fn from(kind: protocol::sync::entry::DeviceKind) -> Self {
+        use protocol::sync::entry::DeviceKind as Wire;
+        match kind {
+            Wire::Machine => Self::Machine,
+            Wire::Reader => Self::Reader,
+            Wire::Bridge => Self::Bridge,
+            Wire::Observer => Self::Observer,
+        }
+    }
+}

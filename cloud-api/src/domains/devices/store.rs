@@ -3,7 +3,8 @@
 use super::model::{Device, DeviceKind, MachineType, NewDevice};
 use crate::ids::{BranchId, DeviceId};
 use protocol::ids::Code;
-use sqlx::{PgConnection, query_as};
+use protocol::sync::entry::DeviceProposal;
+use sqlx::{PgConnection, query_as, query_scalar};
 use time::OffsetDateTime;
 
 pub async fn insert(
@@ -50,4 +51,44 @@ pub async fn by_code(
     )
     .fetch_optional(db)
     .await
+}
+
+/// A device with the id that an edge gave it; none if the id or the code is taken. What a machine is for is not
+/// known at the branch: staff set it later.
+pub async fn insert_proposed(
+    db: &mut PgConnection,
+    branch: BranchId,
+    proposal: &DeviceProposal,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<Device>> {
+    let kind = DeviceKind::from(proposal.kind);
+    let machine_type = (kind == DeviceKind::Machine).then_some(MachineType::Functional.name());
+    query_as!(
+        Device,
+        r#"INSERT INTO devices
+             (id, branch_id, code, kind, name, machine_type, secret_sha256, created_at)
+         VALUES ($1, $2, $3, $4, $3, $5, $6, $7)
+         ON CONFLICT DO NOTHING
+         RETURNING id, branch_id, code, kind AS "kind: DeviceKind", name,
+                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled"#,
+        proposal.id.0,
+        branch.0,
+        proposal.code.as_str(),
+        kind.name(),
+        machine_type,
+        &proposal.secret_sha256,
+        now,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Whether a device is of a branch, or was.
+pub async fn is_of(db: &mut PgConnection, branch: BranchId, id: DeviceId) -> sqlx::Result<bool> {
+    let found = query_scalar!(
+        r#"SELECT EXISTS (SELECT 1 FROM devices WHERE branch_id = $1 AND id = $2) AS "found!""#,
+        branch.0,
+        id.0,
+    );
+    found.fetch_one(db).await
 }

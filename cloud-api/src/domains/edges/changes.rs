@@ -1,5 +1,7 @@
 //! `/changes`: what a branch's edge is told, signed, in pages, by long poll.
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
 use super::caller::EdgeCaller;
 use super::change_store::{self, Item, Progress};
 use super::commands::MAX_WAIT_S;

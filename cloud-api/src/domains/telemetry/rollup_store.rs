@@ -14,7 +14,6 @@ pub struct Dirty {
     pub machine_id: DeviceId,
     pub hour: OffsetDateTime,
     pub branch_id: BranchId,
-    pub marks: i64,
 }
 
 /// The resolution of a series.
@@ -44,7 +43,7 @@ pub async fn dirty(
 ) -> sqlx::Result<Vec<Dirty>> {
     query_as!(
         Dirty,
-        "SELECT machine_id, hour, branch_id, marks FROM dirty_hours
+        "SELECT machine_id, hour, branch_id FROM dirty_hours
          WHERE last_marked_at <= $1 OR first_marked_at <= $2
          ORDER BY first_marked_at, machine_id, hour LIMIT $3",
         quiet_since,

@@ -6,6 +6,8 @@ mod store;
 pub use result::{ExpireCommands, finish_from_journal, report_command_result};
 pub(super) use result::__path_report_command_result;
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
 use super::caller::EdgeCaller;
 use super::schema;
 use crate::app::App;
