@@ -1,7 +1,7 @@
 //! Runs what is due: jobs of the queue, schedules, and roll-ups.
 
-use super::queue::{self, MAX_ATTEMPTS, Taken};
 use super::Job;
+use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
 use crate::domains::{edges, telemetry};
 use anyhow::{Context, bail};

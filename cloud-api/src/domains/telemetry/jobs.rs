@@ -54,8 +54,7 @@ impl Redate {
     }
 
     fn chunk(&self, old: &store::Undated) -> Result<Chunk, (Unusable, MachineTelemetry)> {
-        let clock =
-            Stamp { boot: self.boot, mono_ms: 0, wall_ms: old.offset_ms, synced: false };
+        let clock = Stamp { boot: self.boot, mono_ms: 0, wall_ms: old.offset_ms, synced: false };
         let columns = old.columns.clone();
         Chunk::new(old.ordinal, MachineTelemetry { machine: old.machine_id.into(), clock, columns })
     }

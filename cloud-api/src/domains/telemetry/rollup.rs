@@ -71,7 +71,8 @@ fn order(samples: &mut Vec<Taken>) {
     samples.sort_by(by_time);
     samples.dedup();
     let mut seen = HashSet::with_capacity(samples.len());
-    samples.retain(|taken| taken.sample.boot.is_none_or(|boot| seen.insert((boot, taken.sample.seq))));
+    samples
+        .retain(|taken| taken.sample.boot.is_none_or(|boot| seen.insert((boot, taken.sample.seq))));
 }
 
 /// A total order, so that equal sets of samples end up in equal lists.
@@ -80,7 +81,8 @@ fn by_time(a: &Taken, b: &Taken) -> Ordering {
         let Sample { boot, seq, at_ms, uptime_ms, .. } = taken.sample;
         (taken.at_ms, boot, seq, at_ms, uptime_ms)
     };
-    let values = |taken: &Taken| FIELDS.each_ref().map(|spec| taken.sample.fields.scaled(spec.field));
+    let values =
+        |taken: &Taken| FIELDS.each_ref().map(|spec| taken.sample.fields.scaled(spec.field));
     key(a).cmp(&key(b)).then_with(|| values(a).cmp(&values(b)))
 }
 
@@ -197,7 +199,10 @@ mod tests {
         let hour = roll_up(samples, START_MS);
 
         let first = hour.ten_seconds[0].fields[Field::PowerW as usize];
-        assert_eq!((first.count, first.sum, first.min, first.max, first.last), (2, 4_000, 1_000, 3_000, 3_000));
+        assert_eq!(
+            (first.count, first.sum, first.min, first.max, first.last),
+            (2, 4_000, 1_000, 3_000, 3_000)
+        );
         assert_eq!(hour.ten_seconds.len(), 2);
         assert_eq!(hour.minutes[0].fields[Field::PowerW as usize].sum, 6_000);
     }

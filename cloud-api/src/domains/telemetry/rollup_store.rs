@@ -83,15 +83,30 @@ pub async fn replace(
 ) -> sqlx::Result<()> {
     let (machine, from) = (dirty.machine_id.0, dirty.hour);
     let to = from + Duration::HOUR;
-    query!("DELETE FROM telemetry_rollups_10s WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
-        .execute(&mut *db)
-        .await?;
-    query!("DELETE FROM telemetry_rollups_1m WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
-        .execute(&mut *db)
-        .await?;
-    query!("DELETE FROM telemetry_rollups_1h WHERE machine_id = $1 AND at >= $2 AND at < $3", machine, from, to)
-        .execute(&mut *db)
-        .await?;
+    query!(
+        "DELETE FROM telemetry_rollups_10s WHERE machine_id = $1 AND at >= $2 AND at < $3",
+        machine,
+        from,
+        to
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "DELETE FROM telemetry_rollups_1m WHERE machine_id = $1 AND at >= $2 AND at < $3",
+        machine,
+        from,
+        to
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "DELETE FROM telemetry_rollups_1h WHERE machine_id = $1 AND at >= $2 AND at < $3",
+        machine,
+        from,
+        to
+    )
+    .execute(&mut *db)
+    .await?;
     // The record's columns are the table's own, in its order: nothing to name twice.
     query!(
         "INSERT INTO telemetry_rollups_10s SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_10s, $1)",
@@ -144,7 +159,8 @@ fn row(dirty: &Dirty, step: &Step) -> Value {
 
 #[expect(clippy::cast_precision_loss, reason = "sums of an hour are far below 2^52")]
 fn columns(spec: &FieldSpec, statistics: &Statistics) -> Vec<(String, Value)> {
-    let value = |name: &str, scaled: f64| (format!("{}_{name}", spec.name), json!(scaled / spec.scale));
+    let value =
+        |name: &str, scaled: f64| (format!("{}_{name}", spec.name), json!(scaled / spec.scale));
     let mut columns = vec![
         (format!("{}_n", spec.name), json!(statistics.count)),
         value("last", statistics.last.into()),

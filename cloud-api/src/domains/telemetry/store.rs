@@ -51,7 +51,8 @@ pub async fn insert_chunks(
     )
     .execute(&mut *db)
     .await?;
-    let hours = chunks.iter().flat_map(|chunk| chunk.hours.iter().map(|hour| (chunk.machine, *hour)));
+    let hours =
+        chunks.iter().flat_map(|chunk| chunk.hours.iter().map(|hour| (chunk.machine, *hour)));
     mark_dirty(db, delivery.branch, &hours.collect(), delivery.received_at).await
 }
 

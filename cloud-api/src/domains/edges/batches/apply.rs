@@ -130,8 +130,14 @@ async fn write_events(
 ) -> Result<()> {
     let rows = sort::into_rows(delivery, batch, devices, offsets);
     for (command, outcome) in rows.results() {
-        edges::commands::finish_from_journal(db, delivery.branch, *command, outcome, delivery.received_at)
-            .await?;
+        edges::commands::finish_from_journal(
+            db,
+            delivery.branch,
+            *command,
+            outcome,
+            delivery.received_at,
+        )
+        .await?;
     }
     let repeated = activity::insert(db, rows).await?;
     for seq in repeated {

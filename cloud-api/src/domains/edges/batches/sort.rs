@@ -75,10 +75,7 @@ fn put_aside(batch: &mut Unpacked, seq: i64, reason: &'static str, detail: Strin
 }
 
 /// Why an event is not taken from where it came.
-fn objection(
-    event: &Event,
-    devices: &HashSet<DeviceId>,
-) -> Option<(&'static str, &'static str)> {
+fn objection(event: &Event, devices: &HashSet<DeviceId>) -> Option<(&'static str, &'static str)> {
     let device = event.source.device().map(DeviceId::from);
     if device.is_some_and(|device| !devices.contains(&device)) {
         return Some(("foreign_device", "no such device in this branch"));

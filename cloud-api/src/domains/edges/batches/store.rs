@@ -54,10 +54,7 @@ pub async fn ack(
 }
 
 /// All devices that a branch has or had: what a removed one sent before may still be on its way.
-pub async fn devices(
-    db: &mut PgConnection,
-    branch: BranchId,
-) -> sqlx::Result<HashSet<DeviceId>> {
+pub async fn devices(db: &mut PgConnection, branch: BranchId) -> sqlx::Result<HashSet<DeviceId>> {
     let ids = query_scalar!("SELECT id FROM devices WHERE branch_id = $1", branch.0);
     Ok(ids.fetch_all(db).await?.into_iter().collect())
 }
@@ -84,11 +81,7 @@ pub async fn offsets(
     Ok(known.collect())
 }
 
-pub async fn learn_offset(
-    db: &mut PgConnection,
-    edge: EdgeId,
-    stamp: &Stamp,
-) -> sqlx::Result<()> {
+pub async fn learn_offset(db: &mut PgConnection, edge: EdgeId, stamp: &Stamp) -> sqlx::Result<()> {
     query!(
         "INSERT INTO edge_boots (edge_id, boot, offset_ms, mono_ms) VALUES ($1, $2, $3, $4)
          ON CONFLICT ON CONSTRAINT edge_boots_pkey DO UPDATE SET offset_ms = $3, mono_ms = $4",

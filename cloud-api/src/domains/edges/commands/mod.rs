@@ -1,12 +1,12 @@
 //! `/commands`: orders to a branch and its devices, told until their result is known.
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
 mod result;
 mod store;
 
-pub use result::{ExpireCommands, finish_from_journal, report_command_result};
 pub(super) use result::__path_report_command_result;
-
-#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+pub use result::{ExpireCommands, finish_from_journal, report_command_result};
 
 use super::caller::EdgeCaller;
 use super::schema;

@@ -116,11 +116,7 @@ pub async fn finish(
     Ok(done.execute(db).await?.rows_affected() == 1)
 }
 
-pub async fn exists(
-    db: &mut PgConnection,
-    branch: BranchId,
-    id: CommandId,
-) -> sqlx::Result<bool> {
+pub async fn exists(db: &mut PgConnection, branch: BranchId, id: CommandId) -> sqlx::Result<bool> {
     let found = query_scalar!(
         r#"SELECT EXISTS (SELECT 1 FROM commands WHERE id = $2 AND branch_id = $1) AS "exists!""#,
         branch.0,
