@@ -136,3 +136,34 @@ impl Sample {
         self.at_ms.filter(|at_ms| credible.contains(at_ms)).unwrap_or(by_edge)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Received at Unix time 1 000 000 000 000 ms.
+    const CLOCK: Stamp =
+        Stamp { boot: 1, mono_ms: 500_000, wall_ms: 1_000_000_000_000, synced: true };
+
+    fn taken_ms(at_ms: Option<i64>) -> i64 {
+        Sample { at_ms, ..Sample::default() }.taken_ms(499_000, &CLOCK)
+    }
+
+    #[test]
+    fn a_device_without_a_clock_is_dated_by_the_edge() {
+        assert_eq!(taken_ms(None), 999_999_999_000);
+    }
+
+    #[test]
+    fn a_credible_clock_of_the_device_counts() {
+        let own = [999_999_998_765, 999_999_999_000 - 7 * 86_400_000, 999_999_999_000 + 120_000];
+        assert_eq!(own.map(|at_ms| taken_ms(Some(at_ms))), own);
+    }
+
+    #[test]
+    fn an_incredible_clock_of_the_device_does_not() {
+        let own =
+            [0, i64::MIN, i64::MAX, 999_999_998_999 - 7 * 86_400_000, 999_999_999_001 + 120_000];
+        assert_eq!(own.map(|at_ms| taken_ms(Some(at_ms))), [999_999_999_000; 5]);
+    }
+}

@@ -1,6 +1,6 @@
 //! What the cloud tells a branch: registry, settings and (as opaque items) the roster.
 //!
-//! `GET /edge/v1/changes` answers [`Signed`]: `version || key id (u16, little-endian) || Ed25519 signature
+//! `GET /edge/v1/changes` answers signed changes: `version || key id (u16, little-endian) || Ed25519 signature
 //! (64 bytes) || zstd(postcard(Changes))`. The signature covers everything but itself.
 
 use super::entry::{DeviceKind, bytes};

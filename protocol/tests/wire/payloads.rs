@@ -290,6 +290,16 @@ fn a_raw_frame_needs_its_header_and_a_body() {
 }
 
 #[test]
+fn an_ftms_notification_names_its_characteristic() {
+    let notification = [[0; 16].as_slice(), &[0xcd, 0x2a, 7, 8]].concat();
+
+    let frame = parse_raw_frame(&notification).unwrap();
+
+    assert_eq!(frame.ftms(), Ok((0x2acd, [7, 8].as_slice())));
+    assert_eq!(why(parse_raw_frame(&notification[..18]).unwrap().ftms()), MALFORMED);
+}
+
+#[test]
 fn a_question_for_a_nonce_is_read() {
     let asked = parse_challenge(br#"{"request_id":"a"}"#).unwrap();
 

@@ -2,7 +2,7 @@
 
 use crate::gym;
 use protocol::ids::DeviceId;
-use protocol::machine::columns;
+use protocol::machine::{TimedSample, columns};
 use protocol::mqtt::payloads::{parse_telemetry, telemetry_json};
 use protocol::sync::batch::{Batch, MachineTelemetry};
 use protocol::time::Stamp;
@@ -39,8 +39,22 @@ fn a_backlog_takes_at_most_ten_bytes_per_sample() {
 fn live_operation_takes_at_most_twenty_bytes_per_sample() {
     let live = bytes_per_sample(200, 30);
     println!("live, 200 machines x 30 samples: {live:.2} bytes per sample");
-    println!("200 x 5: {:.2}", bytes_per_sample(200, 5));
     assert!(live <= 20.0);
+}
+
+#[test]
+fn a_group_of_the_journal_takes_at_most_twenty_bytes_per_sample() {
+    let of_machine = |machine: u32| {
+        let samples = gym::treadmill(u64::from(machine), 5).into_iter();
+        samples.map(move |timed| TimedSample { source: machine, ..timed })
+    };
+    let group: Vec<_> = (0..200).flat_map(of_machine).collect();
+
+    let packed = zstd::bulk::compress(&columns::encode(&group), 1).unwrap();
+
+    let each = packed.len() as f64 / group.len() as f64;
+    println!("journal, one group of 200 machines x 5 samples: {each:.2} bytes per sample");
+    assert!(each <= 20.0);
 }
 
 #[test]

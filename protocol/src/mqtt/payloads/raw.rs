@@ -37,7 +37,17 @@ pub fn parse_raw_frame(payload: &[u8]) -> Result<RawFrame<'_>, Refusal> {
     })
 }
 
-impl RawFrame<'_> {
+impl<'a> RawFrame<'a> {
+    /// The characteristic and its value, if the body is an FTMS notification.
+    pub fn ftms(&self) -> Result<(u16, &'a [u8]), Refusal> {
+        match self.body {
+            &[low, high, ref value @ ..] if !value.is_empty() => {
+                Ok((u16::from_le_bytes([low, high]), value))
+            }
+            _ => Err(Refusal::malformed("the UUID of a characteristic and its value are expected")),
+        }
+    }
+
     /// The frame as it is sent.
     pub fn encode(&self) -> Vec<u8> {
         let mut payload = Vec::with_capacity(HEADER + self.body.len());
