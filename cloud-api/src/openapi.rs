@@ -2,6 +2,7 @@
 
 use crate::http::{IfNoneMatch, Problem};
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::get;
 use std::sync::Arc;
@@ -53,13 +54,27 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
         let answer = ResponseBuilder::new()
             .description("Any other error")
             .content("application/problem+json", problem);
-        operation.responses.responses.insert("default".to_owned(), RefOr::T(answer.build()));
+        let responses = &mut operation.responses.responses;
+        for (status, response) in responses.iter_mut() {
+            if let RefOr::T(response) = response
+                && response.description.is_empty()
+            {
+                response.description = reason(status).to_owned();
+            }
+        }
+        responses.insert("default".to_owned(), RefOr::T(answer.build()));
         if operation.security.is_none() {
             let bearer = SecurityRequirement::new::<_, [&str; 0], &str>("bearer", []);
             operation.security = Some(vec![bearer]);
         }
     }
     document
+}
+
+/// What a status means, for answers that need no more words; the document has to have some.
+fn reason(status: &str) -> &'static str {
+    let status = StatusCode::from_bytes(status.as_bytes()).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or("An answer")
 }
 
 /// Every operation of a path.

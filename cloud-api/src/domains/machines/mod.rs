@@ -8,6 +8,7 @@ mod collection;
 mod item;
 mod model;
 mod store;
+mod telemetry;
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;
@@ -18,4 +19,5 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(collection::list_machines))
         .routes(routes!(availability::read_availability))
         .routes(routes!(item::read_machine))
+        .routes(routes!(telemetry::read_machine_telemetry))
 }
