@@ -51,8 +51,6 @@ async fn run(
         let mut tasks = JoinSet::new();
         start(&app, &mut tasks)?;
         background(&app, &mut tasks);
-        // Keeps `work` running while there is nothing to do.
-        tasks.spawn(wait(stop.clone()));
         let supervised = supervise(tasks, stop.clone(), signalled, grace);
         tokio::join!(supervised, database.watch(stop)).0
     };
@@ -96,11 +94,6 @@ async fn supervise(
     };
     let rest = timeout(grace, rest).await.context("tasks did not stop in time");
     end.and(rest?)
-}
-
-async fn wait(stop: CancellationToken) -> anyhow::Result<()> {
-    stop.cancelled().await;
-    Ok(())
 }
 
 async fn close(database: Postgres) -> anyhow::Result<()> {
