@@ -54,7 +54,8 @@ pub async fn run(
 
 async fn health(State(ops): State<Ops>) -> impl IntoResponse {
     let status = ops.watched.status();
-    let verdict = match (status.is_healthy(), status.online) {
+    let is_complete = status.online && status.problem.is_none();
+    let verdict = match (status.is_healthy(), is_complete) {
         (false, _) => "down",
         (true, false) => "degraded",
         (true, true) => "ok",

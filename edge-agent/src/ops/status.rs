@@ -34,7 +34,7 @@ pub struct Status {
     pub enrolled: Option<EnrolledAt>,
     /// The last call to the cloud worked.
     pub online: bool,
-    /// Why it did not.
+    /// What is wrong with it.
     pub problem: Option<String>,
     /// Since the last call that worked.
     pub last_contact_ms: Option<u64>,
@@ -83,10 +83,11 @@ impl Watched {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             enrolled: enrolled(&self.registry),
             online: link.online,
-            problem: link.problem.map(|code| match link.detail {
-                Some(detail) => format!("{code}: {detail}"),
-                None => code,
-            }),
+            problem: link
+                .problems
+                .iter()
+                .map(|(lane, problem)| format!("{lane:?}: {} ({})", problem.code, problem.detail))
+                .next(),
             last_contact_ms: link
                 .last_contact_mono_ms
                 .map(|contact| stamp.mono_ms.saturating_sub(contact)),
@@ -152,7 +153,8 @@ impl fmt::Display for Status {
             }
         }?;
         match (&self.problem, self.online) {
-            (_, true) => writeln!(f, "cloud        reached"),
+            (None, true) => writeln!(f, "cloud        reached"),
+            (Some(problem), true) => writeln!(f, "cloud        reached, but {problem}"),
             (Some(problem), false) => writeln!(f, "cloud        not reached: {problem}"),
             (None, false) => writeln!(f, "cloud        not reached yet"),
         }?;

@@ -4,6 +4,7 @@
 use super::Uplink;
 use super::backoff::Backoff;
 use super::http::{Failure, json};
+use super::link::{Lane, Waiter};
 use super::prepared::{Prepared, Sizing};
 use super::token::Cloud;
 use anyhow::Result;
@@ -72,7 +73,7 @@ struct BatchLane<'a> {
     cloud: &'a Cloud,
     sizing: Sizing,
     backoff: Backoff,
-    waiter: super::link::Waiter,
+    waiter: Waiter,
     /// The refusal that staff were told of, so that they are told once.
     told: String,
 }
@@ -131,7 +132,7 @@ impl BatchLane<'_> {
         match answer {
             Ok((answer, took)) => {
                 self.uplink.journal.acked(batch.epoch, answer.acked_seq).await;
-                self.uplink.link.reached();
+                self.uplink.link.reached(Lane::Batches);
                 self.sizing.went_well(&batch, took);
                 self.backoff.reset();
                 self.told.clear();
@@ -158,7 +159,7 @@ impl BatchLane<'_> {
             tokio::time::sleep(self.backoff.next_wait()).await;
             return Next::Anew;
         }
-        self.uplink.failed(failure).await;
+        self.uplink.failed(Lane::Batches, failure).await;
         let pause = match status {
             Some(StatusCode::PAYLOAD_TOO_LARGE) if self.sizing.halve() => return Next::Anew,
             Some(StatusCode::UNSUPPORTED_MEDIA_TYPE) => {

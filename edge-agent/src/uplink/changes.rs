@@ -3,6 +3,7 @@
 use super::Uplink;
 use super::backoff::Backoff;
 use super::http::{Failure, body};
+use super::link::Lane;
 use super::token::Cloud;
 use anyhow::{Result, bail};
 use protocol::sync::changes::{Changes, MAX_CHANGES_BYTES};
@@ -23,8 +24,12 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
         // A registry that cannot be read asks for everything anew.
         let from = uplink.registry.ask_from().await.unwrap_or(0);
         match ask(cloud, from).await {
-            Ok(None) => backoff.reset(),
+            Ok(None) => {
+                uplink.link.reached(Lane::Changes);
+                backoff.reset();
+            }
             Ok(Some(message)) => {
+                uplink.link.reached(Lane::Changes);
                 backoff.reset();
                 match apply(uplink, &message).await {
                     Ok(()) => was_unusable = false,
@@ -39,7 +44,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 }
             }
             Err(failure) => {
-                uplink.failed(&failure).await;
+                uplink.failed(Lane::Changes, &failure).await;
                 waiter.pause(backoff.next_wait(), &failure).await;
             }
         }

@@ -3,6 +3,7 @@
 use super::Uplink;
 use super::backoff::Backoff;
 use super::http::{Failure, json};
+use super::link::Lane;
 use super::pending::{Pending, Step};
 use super::token::Cloud;
 use protocol::ids::{CommandId, DeviceId};
@@ -83,6 +84,7 @@ async fn fetch(uplink: &Uplink, cloud: &Cloud, fetched: mpsc::Sender<(Commands, 
         // the wait is the cloud's. So it is taken from the arrival: at worst one way too long.
         match ask(cloud).await {
             Ok(commands) => {
+                uplink.link.reached(Lane::Commands);
                 backoff.reset();
                 if fetched.send((commands, uplink.clock.mono_ms())).await.is_err() {
                     return;
@@ -90,7 +92,7 @@ async fn fetch(uplink: &Uplink, cloud: &Cloud, fetched: mpsc::Sender<(Commands, 
                 tokio::time::sleep_until(asked + ASK_EVERY).await;
             }
             Err(failure) => {
-                uplink.failed(&failure).await;
+                uplink.failed(Lane::Commands, &failure).await;
                 waiter.pause(backoff.next_wait(), &failure).await;
             }
         }
@@ -120,7 +122,7 @@ async fn report(
                 tracing::warn!(%id, %failure, "the cloud does not take a command's result");
                 break;
             }
-            uplink.failed(&failure).await;
+            uplink.failed(Lane::Commands, &failure).await;
             waiter.pause(backoff.next_wait(), &failure).await;
         }
         backoff.reset();

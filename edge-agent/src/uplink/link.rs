@@ -1,13 +1,28 @@
-//! What the lanes know together about the way to the cloud: whether it works, and why not.
+//! What the lanes know together about the way to the cloud: whether it works, and what is wrong with each.
 
 use super::backoff::jittered;
 use super::http::Failure;
 use crate::ops::clock::Clock;
 use serde::Serialize;
-use std::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
+
+/// One kind of talk with the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lane {
+    /// The present state of the floor. It decides whether the cloud counts as reached.
+    Live,
+    /// History.
+    Batches,
+    /// Registry, settings, roster.
+    Changes,
+    /// Orders.
+    Commands,
+}
 
 /// The way to the cloud.
 #[derive(Debug)]
@@ -23,14 +38,28 @@ pub struct Link {
 /// The way to the cloud, for people and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct LinkStatus {
-    /// The last call worked.
+    /// The live lane's last call worked.
     pub online: bool,
     /// Monotonic time of the last call that worked.
     pub last_contact_mono_ms: Option<u64>,
-    /// Machine-readable reason why it does not work, e.g. `edge_conflict`.
-    pub problem: Option<String>,
-    /// The reason in words.
-    pub detail: Option<String>,
+    /// What is wrong, by lane.
+    pub problems: BTreeMap<Lane, Problem>,
+}
+
+/// Why a lane does not get through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Machine-readable, e.g. `edge_conflict`.
+    pub code: String,
+    /// In words.
+    pub detail: String,
+}
+
+impl LinkStatus {
+    /// Whether some lane has this problem.
+    pub fn has(&self, code: &str) -> bool {
+        self.problems.values().any(|problem| problem.code == code)
+    }
 }
 
 /// How long nothing is sent after the cloud found two agents with one key.
@@ -58,45 +87,42 @@ impl Link {
     }
 
     /// A call worked.
-    pub fn reached(&self) {
-        let was_online = self.status.borrow().online;
-        let last_contact_mono_ms = Some(self.clock.mono_ms());
-        self.status.send_replace(LinkStatus {
-            online: true,
-            last_contact_mono_ms,
-            ..LinkStatus::default()
+    pub fn reached(&self, lane: Lane) {
+        let now_ms = self.clock.mono_ms();
+        let mut is_news = false;
+        self.status.send_modify(|status| {
+            status.last_contact_mono_ms = Some(now_ms);
+            status.problems.remove(&lane);
+            is_news = lane == Lane::Live && !status.online;
+            status.online |= is_news;
         });
-        if !was_online {
+        if is_news {
             tracing::info!("the cloud is reached");
             self.recoveries.send_modify(|count| *count += 1);
         }
     }
 
-    /// A call did not work. Says whether the cloud found another agent with this edge's key for the first time.
-    pub fn failed(&self, failure: &Failure) -> bool {
-        let code = match failure {
-            Failure::Unreachable(_) => "unreachable".to_owned(),
-            Failure::Refused(refusal) if refusal.code.is_empty() => {
-                format!("http_{}", refusal.status.as_u16())
-            }
-            Failure::Refused(refusal) => refusal.code.clone(),
-        };
-        let former = self.status.borrow().clone();
-        let is_news = former.problem.as_deref() != Some(&code);
-        if is_news {
-            tracing::warn!(problem = code, detail = %failure, "the cloud is not reached");
-        }
-        let is_conflict = code == "edge_conflict";
+    /// A call did not work. Says whether the cloud has just found another agent with this edge's key.
+    pub fn failed(&self, lane: Lane, failure: &Failure) -> bool {
+        let problem = Problem { code: code(failure), detail: failure.to_string() };
+        let is_conflict = problem.code == "edge_conflict";
         if is_conflict {
             *self.held() = Some(Instant::now() + CONFLICT_PAUSE);
         }
-        self.status.send_replace(LinkStatus {
-            online: false,
-            problem: Some(code),
-            detail: Some(failure.to_string()),
-            ..former
+        let was_known = self.status.borrow().has(&problem.code);
+        if !was_known {
+            tracing::warn!(
+                ?lane,
+                code = problem.code,
+                detail = problem.detail,
+                "no way to the cloud"
+            );
+        }
+        self.status.send_modify(|status| {
+            status.online &= lane != Lane::Live;
+            status.problems.insert(lane, problem);
         });
-        is_conflict && is_news
+        is_conflict && !was_known
     }
 
     /// Waits while another agent uses this edge's key.
@@ -108,7 +134,17 @@ impl Link {
     }
 
     fn held(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.held_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.held_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn code(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable(_) => "unreachable".to_owned(),
+        Failure::Refused(refusal) if refusal.code.is_empty() => {
+            format!("http_{}", refusal.status.as_u16())
+        }
+        Failure::Refused(refusal) => refusal.code.clone(),
     }
 }
 
@@ -119,16 +155,90 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits, but not longer than until another lane got through again.
+    /// Waits; when the cloud could not be reached at all, not longer than until the live lane gets through again.
     pub async fn pause(&mut self, wait: Duration, failure: &Failure) {
-        let wait = failure.retry_after().map_or(wait, |asked| jittered(asked * 2).max(wait));
-        if failure.retry_after().is_some() {
-            tokio::time::sleep(wait).await;
+        if let Some(asked) = failure.retry_after() {
+            tokio::time::sleep(jittered(asked * 2).max(wait)).await;
             return;
         }
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             _ = self.recoveries.changed() => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::time::Stamp;
+
+    fn link() -> Link {
+        let stamp = Stamp { boot: 1, mono_ms: 7, wall_ms: 0, synced: false };
+        Link::new(Clock::manual(stamp))
+    }
+
+    fn down() -> Failure {
+        Failure::Unreachable("no route".to_owned())
+    }
+
+    #[test]
+    fn a_problem_of_one_lane_is_not_hidden_by_another() {
+        let link = link();
+        link.failed(Lane::Batches, &down());
+
+        link.reached(Lane::Live);
+
+        let status = link.status().borrow().clone();
+        assert!(status.online && status.has("unreachable"));
+        assert_eq!(status.last_contact_mono_ms, Some(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_that_waits_is_woken_when_the_cloud_is_back() {
+        let link = link();
+        link.reached(Lane::Live);
+        let mut waiter = link.waiter();
+        link.failed(Lane::Live, &down());
+        let started = Instant::now();
+
+        link.reached(Lane::Live);
+        waiter.pause(Duration::from_mins(1), &down()).await;
+
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lane_waits_as_long_as_it_was_asked_to() {
+        let link = link();
+        let started = Instant::now();
+        let busy = Failure::Refused(Box::new(super::super::http::Refusal {
+            status: reqwest::StatusCode::SERVICE_UNAVAILABLE,
+            code: "busy".to_owned(),
+            retry_after: Some(Duration::from_secs(30)),
+            problem: serde_json::Value::Null,
+        }));
+
+        link.waiter().pause(Duration::from_secs(1), &busy).await;
+
+        assert!(started.elapsed() >= Duration::from_secs(30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_conflict_is_news_once_and_holds_everything_back() {
+        let link = link();
+        let conflict = Failure::Refused(Box::new(super::super::http::Refusal {
+            status: reqwest::StatusCode::CONFLICT,
+            code: "edge_conflict".to_owned(),
+            retry_after: None,
+            problem: serde_json::Value::Null,
+        }));
+        let started = Instant::now();
+
+        let news = (link.failed(Lane::Live, &conflict), link.failed(Lane::Batches, &conflict));
+        link.hold().await;
+
+        assert_eq!(news, (true, false));
+        assert_eq!(started.elapsed(), CONFLICT_PAUSE);
     }
 }

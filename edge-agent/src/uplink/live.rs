@@ -3,6 +3,7 @@
 use super::Uplink;
 use super::backoff::{Backoff, jittered};
 use super::http::Failure;
+use super::link::Lane;
 use super::token::Cloud;
 use anyhow::Result;
 use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE};
@@ -32,7 +33,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
         let started = Instant::now();
         match lane.send(uplink, cloud).await {
             Ok(()) => {
-                uplink.link.reached();
+                uplink.link.reached(Lane::Live);
                 refusals.reset();
                 failing_since = None;
                 sleep_until(started + PACE).await;
@@ -44,7 +45,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 sleep_until(started + PACE).await;
             }
             Err(failure) => {
-                uplink.failed(&failure).await;
+                uplink.failed(Lane::Live, &failure).await;
                 let since = *failing_since.get_or_insert(started);
                 let wait = match failure {
                     Failure::Unreachable(_) if since.elapsed() < PATIENCE => jittered(PROBE),

@@ -23,7 +23,7 @@ use crate::registry::{Enrolled, Registry};
 use anyhow::{Context as _, Result};
 use board::Board;
 use http::{Clients, Failure};
-use link::Link;
+use link::{Lane, Link};
 use outgoing::Outgoing;
 use protocol::sync::entry::{Body, Notice};
 use std::sync::Arc;
@@ -135,8 +135,8 @@ impl Uplink {
     }
 
     /// Notes that a call failed; a conflict of two agents is news for staff.
-    async fn failed(&self, failure: &Failure) {
-        if self.link.failed(failure) {
+    async fn failed(&self, lane: Lane, failure: &Failure) {
+        if self.link.failed(lane, failure) {
             let detail = "another agent uses this edge's key: nothing is sent. If this computer or its card was \
                           copied, enrol one of the two again.";
             self.notice("edge_conflict", detail.to_owned()).await;
