@@ -188,3 +188,37 @@ async fn a_tap_survives_kill_9_while_the_agent_is_away() {
     assert_eq!(tap.credential, Credential::Qr { code: "G1survivor".into() });
     assert!(tap.age_ms < u32::MAX, "same boot: the age is known");
 }
+
+#[tokio::test]
+async fn a_full_disk_costs_no_tap_while_the_bridge_runs() {
+    let place = Place::new(unused_port().await);
+    let scanner = Scanner::plug_in(&place.path("usb-door"), Style::default()).unwrap();
+    let run = place.run();
+    let mut limited = Command::new("sh");
+    // Files end after two blocks, and the write gives an error instead of a signal.
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" \"$@\""]);
+    limited.arg(run.get_program()).args(run.get_args());
+    let _running = Running::start(limited);
+    scanner.opened().await.unwrap();
+    let codes: Vec<String> = (0..20).map(|number| format!("G1full-disk-{number:02}")).collect();
+
+    for code in &codes {
+        scanner.scan(code).await.unwrap();
+    }
+    let broker = Broker::start_at(place.port, None, |_| OK).await;
+    until("the taps arrive", || broker.taps().len() >= codes.len()).await;
+
+    let code = |credential| match credential {
+        Credential::Qr { code } => code,
+        other => panic!("{other:?}"),
+    };
+    let arrived: Vec<String> =
+        broker.taps().into_iter().map(|(_, tap)| code(tap.credential)).collect();
+    assert_eq!(arrived, codes);
+    let statuses = broker.log.lock().unwrap();
+    let told = |text: &str| {
+        let has = |payload: &[u8]| payload.windows(text.len()).any(|part| part == text.as_bytes());
+        statuses.publishes.iter().any(|publish| has(&publish.payload))
+    };
+    assert!(told("kept in memory only"), "the agent is told that the disk is full");
+}
