@@ -7,3 +7,4 @@ mod http;
 mod login;
 mod machines;
 mod private_postgres;
+mod server;

@@ -18,7 +18,7 @@ impl Default for Http {
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
             max_body_bytes: 1024 * 1024,
-            header_timeout_s: 10,
+            header_timeout_s: 30,
             request_timeout_s: 60,
             drain_s: 10,
         }

@@ -54,6 +54,7 @@ pub struct Http {
     pub trusted_proxies: Vec<IpAddr>,
     pub max_connections: usize,
     pub max_body_bytes: usize,
+    /// For the head of a request to arrive, the first one or the next on a connection that is kept open.
     pub header_timeout_s: u64,
     pub request_timeout_s: u64,
     /// How long requests that are under way may take to end after SIGTERM.
