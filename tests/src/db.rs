@@ -24,7 +24,16 @@ pub struct Db {
 impl Db {
     /// A database with the whole schema and nothing in it.
     pub async fn new() -> Result<Self> {
-        let server = Private::start(options(&folder())).await?.connect_options();
+        Self::on(options(&folder())).await
+    }
+
+    /// The same on a server whose commits wait for the disk, for measurements; [`stop_durable`] ends it.
+    pub async fn durable() -> Result<Self> {
+        Self::on(Options::new(durable_folder())).await
+    }
+
+    async fn on(options: Options) -> Result<Self> {
+        let server = Private::start(options).await?.connect_options();
         let mut admin = server.clone().connect().await?;
         let template = template(&mut admin, &server).await?;
         let name = format!("test_{}", uuid::Uuid::now_v7().simple());
@@ -76,6 +85,11 @@ pub fn url(server: &PgConnectOptions, database: &str) -> String {
 /// Stops the shared server and removes its files.
 pub async fn stop_shared() -> Result<()> {
     stop(&folder()).await
+}
+
+/// Stops the server of [`Db::durable`] and removes its files.
+pub async fn stop_durable() -> Result<()> {
+    stop(&durable_folder()).await
 }
 
 /// Stops the private server of a folder, whoever started it, and removes its files.
@@ -132,12 +146,21 @@ async fn template(admin: &mut PgConnection, server: &PgConnectOptions) -> Result
 
 /// Where the shared server of this checkout lives: in memory, if there is a tmpfs.
 fn folder() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { below(memory, "tests") } else { below(&std::env::temp_dir(), "tests") }
+}
+
+/// On a disk, where the user of the server may go.
+fn durable_folder() -> PathBuf {
+    below(Path::new("/var/tmp"), "bench")
+}
+
+/// A folder for this user and checkout.
+fn below(base: &Path, what: &str) -> PathBuf {
     let mut hash = DefaultHasher::new();
     env!("CARGO_MANIFEST_DIR").hash(&mut hash);
-    let memory = Path::new("/dev/shm");
-    let base = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
     let user = rustix::process::geteuid().as_raw();
-    base.join(format!("gymwire-tests-{user}-{:016x}", hash.finish()))
+    base.join(format!("gymwire-{what}-{user}-{:016x}", hash.finish()))
 }
 
 #[cfg(test)]

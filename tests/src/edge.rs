@@ -6,7 +6,9 @@ use crate::{metrics, ports, wait};
 use anyhow::{Context as _, Result};
 use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
+use protocol::sync::changes::{Change, Changes, DeviceRecord};
 use protocol::sync::entry::DeviceKind;
+use sha2::{Digest as _, Sha256};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -115,6 +117,42 @@ impl Edge {
         Ok(logins)
     }
 
+    /// Makes it know an observer of all machines as if the cloud had told, while it does not run; its login.
+    pub async fn add_observer(&self, code: &str) -> Result<Login> {
+        fs::create_dir_all(self.state())?;
+        let registry = Registry::open(&self.state(), &Clock::system()).await?.registry;
+        let secret = uuid::Uuid::now_v7().to_string();
+        let record = DeviceRecord {
+            id: protocol::ids::DeviceId(uuid::Uuid::now_v7()),
+            code: code.parse()?,
+            kind: DeviceKind::Observer,
+            name: code.to_owned(),
+            secret_sha256: Some(Sha256::digest(&secret).into()),
+            bridge: None,
+            topics: vec!["gymwire/v1/machines/+/telemetry".to_owned()],
+            enabled: true,
+        };
+        let from = registry.ask_from().await?;
+        registry
+            .apply(Changes {
+                branch: protocol::ids::BranchId(uuid::Uuid::nil()),
+                from,
+                to: from + 1,
+                reset: false,
+                more: false,
+                changes: vec![Change::Device(record)],
+            })
+            .await?;
+        Ok(Login { user: code.to_owned(), password: Some(secret) })
+    }
+
+    /// The certificates that its devices have to trust (`edge-agent ca export`).
+    pub async fn ca(&self) -> Result<String> {
+        let config = self.config();
+        let config = config.to_str().context("the path is UTF-8")?;
+        process::output("edge-agent", ["ca", "export", "--config", config], &self.env).await
+    }
+
     /// Starts it and waits until its door is open.
     pub async fn start(&mut self) -> Result<()> {
         let mut process = self.spawn()?;
@@ -137,6 +175,11 @@ impl Edge {
         let config = self.config();
         let config = config.to_str().context("the path is UTF-8")?;
         Process::start("edge-agent", ["run", "--config", config], &self.env, &self.log())
+    }
+
+    /// Takes over a process that [`Edge::spawn`] has started.
+    pub fn adopt(&mut self, process: Process) {
+        self.process = Some(process);
     }
 
     /// `kill -9`.

@@ -19,4 +19,5 @@ pub mod process;
 pub mod scene;
 pub mod seed;
 pub mod site;
+pub mod staff;
 pub mod wait;

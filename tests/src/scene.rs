@@ -7,6 +7,7 @@ use crate::edge::Edge;
 use crate::ledger::{self, Ledger, Verdict};
 use crate::mqtt::Login;
 use crate::site::Site;
+use crate::staff::Staff;
 use crate::wait;
 use anyhow::{Context as _, Result};
 use sqlx::PgPool;
@@ -38,8 +39,11 @@ pub struct Scene {
 impl Scene {
     /// A cloud and an enrolled edge that does not run yet, so that it can be configured.
     pub async fn prepare() -> Result<Self> {
+        Self::over(Db::new().await?).await
+    }
+
+    async fn over(db: Db) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let db = Db::new().await?;
         let mut cloud = Cloud::over(&db.url(), folder.path())?;
         cloud.start().await?;
         let pool = db.pool().await?;
@@ -52,13 +56,28 @@ impl Scene {
 
     /// The same with the edge running and these machines known to it; their logins.
     pub async fn with_machines(codes: &[String]) -> Result<(Self, Vec<Login>)> {
-        let mut scene = Self::prepare().await?;
+        Self::prepare().await?.run(codes).await
+    }
+
+    /// The same over a Postgres whose commits wait for the disk.
+    pub async fn durable(codes: &[String]) -> Result<(Self, Vec<Login>)> {
+        Self::over(Db::durable().await?).await?.run(codes).await
+    }
+
+    async fn run(self, codes: &[String]) -> Result<(Self, Vec<Login>)> {
+        let mut scene = self;
         let logins = scene.site.machines(codes).await?;
         scene.edge.start().await?;
         if let Some(last) = logins.last() {
             known(&scene.edge, last).await?;
         }
         Ok((scene, logins))
+    }
+
+    /// Somebody at the desk of the branch, logged in.
+    pub async fn staff(&self) -> Result<Staff> {
+        let (email, password) = self.site.staff().await?;
+        Staff::log_in(&self.cloud.url(), &email, &password).await
     }
 
     /// How to reach the database.

@@ -3,15 +3,18 @@
 use crate::mqtt::Login;
 use anyhow::Result;
 use cloud_api::Clock;
+use cloud_api::config::Auth;
+use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
 use cloud_api::domains::{branches, edges, organizations};
-use cloud_api::ids::{BranchId, DeviceId};
+use cloud_api::ids::{BranchId, DeviceId, OrganizationId};
 use sqlx::PgPool;
 
 /// A branch of an organization of its own.
 #[derive(Debug, Clone)]
 pub struct Site {
     db: PgPool,
+    organization: OrganizationId,
     /// Which branch.
     pub branch: BranchId,
     /// Its name.
@@ -27,7 +30,7 @@ impl Site {
         let organization = organizations::create(&mut tx, &name, now).await?;
         let branch = branches::open(&mut tx, organization.id, &name, "UTC", now).await?;
         tx.commit().await?;
-        Ok(Self { db: db.clone(), branch: branch.id, name })
+        Ok(Self { db: db.clone(), organization: organization.id, branch: branch.id, name })
     }
 
     /// Adds machines; their logins.
@@ -64,6 +67,25 @@ impl Site {
             .map(|leaf| format!("gymwire/v1/machines/+/{leaf}"))
             .into();
         Ok(self.add(&new).await?.1)
+    }
+
+    /// Adds somebody who works there; e-mail address and password.
+    pub async fn staff(&self) -> Result<(String, String)> {
+        let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
+        let password = "a password of staff".to_owned();
+        let cheap = Auth { hash_memory_kib: 8, hash_passes: 1, ..Auth::default() };
+        let new = NewUser {
+            organization: self.organization,
+            email: email.parse()?,
+            name: "Staff".to_owned(),
+            role: Role::Staff,
+            password_hash: Some(Passwords::new(&cheap)?.hash(password.clone()).await?),
+        };
+        let mut tx = self.db.begin().await?;
+        let user = accounts::insert(&mut tx, &new, Clock::system().now()).await?;
+        accounts::add_to_branch(&mut tx, user.id, self.branch).await?;
+        tx.commit().await?;
+        Ok((email, password))
     }
 
     /// A one-time code for its edge.

@@ -1,6 +1,5 @@
 //! `make demo`: a gym at work, an outage of the cloud in the middle of it, and a count at the end.
 
-pub mod api;
 mod figures;
 mod machines;
 mod members;

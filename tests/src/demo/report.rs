@@ -33,11 +33,12 @@ impl Report {
         let verdict = counts.ledger.judge(&stored);
         let times = |code: &String| taps.get(code).copied().unwrap_or(0);
         let presented = || counts.presented.iter().cloned();
+        let machines = system.seeded.machines().map(|machine| machine.id.as_str());
         Ok(Self {
             journaled_samples: metrics::read(system.edge.ports().ops, metrics::SAMPLES).await?,
             stored: stored.len(),
             stored_taps: taps.values().sum(),
-            samples_in_api: system.staff.samples(system.seeded.machines()).await?,
+            samples_in_api: system.staff.samples(machines).await?,
             verdict,
             missing_taps: presented().filter(|code| times(code) == 0).collect(),
             doubled_taps: presented().filter(|code| times(code) > 1).collect(),

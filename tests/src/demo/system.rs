@@ -1,7 +1,6 @@
 //! The programs of the demo, from an empty folder: cloud with its private Postgres, one edge enrolled through a
 //! link that can be cut, one bridge with an emulated scanner.
 
-use super::api::Staff;
 use super::seeded::Seeded;
 use super::{Options, place};
 use crate::chaos::ChaosLink;
@@ -9,7 +8,9 @@ use crate::cloud::Cloud;
 use crate::edge::Edge;
 use crate::mqtt::Login;
 use crate::process::Process;
-use crate::{db, wait};
+use crate::scene;
+use crate::staff::Staff;
+use crate::db;
 use anyhow::{Context as _, Result};
 use cloud_api::postgres::private::{Options as Server, Private, data_folder};
 use firmware_bridge::emulators::scanner::{Scanner, Style};
@@ -75,7 +76,7 @@ impl System {
         let mut edge = Edge::on_ports(&options.folder.join("edge"), ports.edge)?;
         edge.enroll(&format!("http://{}", link.address()), code).await?;
         edge.start().await?;
-        known(&edge, &seeded.login("bridge-1")?).await?;
+        scene::known(&edge, &seeded.login("bridge-1")?).await?;
 
         say("starting the bridge with an emulated scanner");
         let scanner = Scanner::plug_in(&options.folder.join("scanner"), Style::default())?;
@@ -83,7 +84,8 @@ impl System {
         tokio::time::timeout(REGISTRY_LIMIT, scanner.opened())
             .await
             .with_context(|| format!("the bridge opens no port; its log: {}", bridge.tail()))??;
-        let staff = Staff::log_in(&cloud.url(), seeded.user("staff")?).await?;
+        let staff = seeded.user("staff")?;
+        let staff = Staff::log_in(&cloud.url(), &staff.email, &staff.password).await?;
         Ok(Self {
             cloud,
             edge,
@@ -132,15 +134,6 @@ impl System {
         drop(self.server);
         self.cloud.stop().await
     }
-}
-
-/// Waits until a device may log in: the edge has learned of it.
-async fn known(edge: &Edge, login: &Login) -> Result<()> {
-    wait::until_true("the edge knows its devices", REGISTRY_LIMIT, || async {
-        Ok(edge.connect(login).await?.close().await.is_ok())
-    })
-    .await
-    .with_context(|| format!("log of the agent: {}", edge.log_text()))
 }
 
 fn start_bridge(folder: &Path, edge: &Edge, login: &Login, scanner: &Scanner) -> Result<Process> {
