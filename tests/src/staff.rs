@@ -39,7 +39,7 @@ impl Staff {
     pub async fn samples<'a>(&self, machines: impl Iterator<Item = &'a str>) -> Result<i64> {
         let mut samples = 0;
         for machine in machines {
-            let path = format!("/api/v1/machines/{}/telemetry?every=1h");
+            let path = format!("/api/v1/machines/{machine}/telemetry?every=1h");
             let telemetry = self.get(&path).await?;
             let items = telemetry["items"].as_array().context("telemetry has no items")?;
             samples += items.iter().filter_map(|step| step["samples"].as_i64()).sum::<i64>();

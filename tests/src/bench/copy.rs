@@ -12,10 +12,11 @@ const PORTION: usize = 1 << 20;
 
 /// Copies samples of machines into a table with a column per field, and says how long it took.
 pub async fn copy(db: &PgPool, samples: &[(usize, Sample)]) -> Result<Duration> {
-    let fields: String = FIELDS.iter().map(|spec| format!(", {} real", spec.name)).collect();
+    let fields: Vec<String> = FIELDS.iter().map(|spec| format!("{} real", spec.name)).collect();
     let create = format!(
         "CREATE TABLE rows_of_samples (machine_id uuid NOT NULL, at timestamptz NOT NULL,
-         boot bigint NOT NULL, seq bigint NOT NULL{fields})"
+         boot bigint NOT NULL, seq bigint NOT NULL, {})",
+        fields.join(", ")
     );
     sqlx::query(sqlx::AssertSqlSafe(create)).execute(db).await?;
     let start = Instant::now();
