@@ -44,8 +44,8 @@ impl Devices {
         self.next = self.next.max(number + 1);
     }
 
-    /// The device that has this number.
-    pub fn id(&self, number: u32) -> Option<DeviceId> {
+    #[cfg(test)]
+    fn id(&self, number: u32) -> Option<DeviceId> {
         self.ids.get(&number).copied()
     }
 

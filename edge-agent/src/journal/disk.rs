@@ -43,7 +43,7 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Space that belongs to us although nothing is in it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reserve {
     path: PathBuf,
     is_held: bool,

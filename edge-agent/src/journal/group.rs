@@ -65,9 +65,9 @@ impl Group {
         self.times.is_none()
     }
 
-    /// Nothing is to be stored, but somebody waits: all of it were repeats.
-    pub fn has_nothing_to_store(&self) -> bool {
-        self.samples.is_empty() && self.events.is_empty()
+    /// All of it were repeats: somebody waits, for nothing.
+    fn is_repeats_only(&self) -> bool {
+        self.samples.is_empty() && self.events.is_empty() && self.bytes == 0
     }
 
     /// It may take no more.
@@ -78,7 +78,7 @@ impl Group {
     /// When it is to be committed if nothing else arrives.
     pub fn due(&self, group_time: Duration) -> Option<Instant> {
         let (first, last) = self.times?;
-        if self.is_at_once || self.is_full() {
+        if self.is_at_once || self.is_full() || self.is_repeats_only() {
             return Some(first);
         }
         let due = first + group_time;

@@ -70,10 +70,14 @@ pub struct Closed;
 pub enum Order {
     /// Messages, and when they arrived.
     Received(Stamp, Vec<Received>),
-    /// The cloud has an epoch up to here.
-    Acked(Position),
+    /// The cloud has more than before; the cursor was moved already.
+    Acked,
     /// The cloud expects this number next.
     Rewind(Position),
+    /// The file is damaged.
+    SetAside(String),
+    /// Entries of a file that was set aside.
+    Restore(super::salvage::Salvaged),
     /// Commit what is there, and end.
     Close(oneshot::Sender<()>),
 }
@@ -138,7 +142,13 @@ impl Journal {
         };
         let reader = Arc::clone(&self.shared.reader);
         let read = tokio::task::spawn_blocking(move || reader.read(after, limits)).await;
-        read.context("reading the journal was given up")?
+        let batch = read.context("reading the journal was given up")?;
+        if let Err(error) = &batch
+            && super::salvage::is_damage(error)
+        {
+            let _ = self.orders.send(Order::SetAside(format!("{error:#}"))).await;
+        }
+        batch
     }
 
     /// The cloud has everything of the epoch up to `seq`. The entries are deleted bit by bit.
@@ -146,7 +156,7 @@ impl Journal {
         if let Some(known) = lock(&self.shared.epochs).find_mut(epoch) {
             known.acked_seq = known.acked_seq.max(seq.min(known.last_seq));
         }
-        let _ = self.orders.send(Order::Acked(Position { epoch, seq })).await;
+        let _ = self.orders.send(Order::Acked).await;
     }
 
     /// The cloud answered `out_of_order`: it expects this number next. If it is lower than what it had acked (the

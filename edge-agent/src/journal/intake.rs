@@ -40,6 +40,9 @@ pub struct Memory {
 /// What a packed sample costs at most in memory and on disk, for the bound of a group.
 const SAMPLE_BYTES: usize = 100;
 
+/// What a counted reject costs of the bound of a group.
+const COUNTED_BYTES: usize = 16;
+
 impl Memory {
     /// Takes a message into the group.
     pub fn accept(&mut self, group: &mut Group, now: Instant, stamp: Stamp, received: Received) {
@@ -118,7 +121,7 @@ impl Memory {
                 match self.rejects.admit(number, source, stamp, reject) {
                     Some(reject) => Body::Reject(reject),
                     // Its count is a row of the commit: the ack waits for it, nothing else does.
-                    None => return (None, 0),
+                    None => return (None, COUNTED_BYTES),
                 }
             }
             body => body,

@@ -4,10 +4,12 @@
 use super::checkpoint::{self, Checkpointer};
 use super::commit::{self, Written};
 use super::connection::PAGE_BYTES;
-use super::disk;
+use super::disk::{self, Reserve};
 use super::epochs::Epochs;
+use super::quota::Quota;
 use super::reader::{Reader, lock};
 use super::schema;
+use super::stats::Mode;
 use super::writer::Writer;
 use protocol::sync::state::Position;
 use rusqlite::{Connection, TransactionBehavior};
@@ -18,7 +20,7 @@ use tokio::time::Instant;
 const UNIT: Duration = Duration::from_millis(15);
 const PAUSE_BETWEEN_UNITS: Duration = Duration::from_millis(50);
 /// The snapshot is renewed after this much, which bounds what is read again at start.
-const SNAPSHOT_ENTRIES: u64 = 2_000;
+const SNAPSHOT_ENTRIES: u64 = 256;
 const SNAPSHOT_SAMPLES: u64 = 200_000;
 /// Deleting waits for a snapshot; so many entries are worth one.
 const SNAPSHOT_FOR_DELETION: u64 = 60;
@@ -41,6 +43,18 @@ pub struct Upkeep {
     log_bytes_asked: u64,
     is_asked: bool,
     checkpointer: Checkpointer,
+    /// Space for when there is none.
+    pub reserve: Reserve,
+    /// How far thinning and dropping have come.
+    pub quota: Quota,
+    /// Rejects in the file.
+    pub rejects: u64,
+    /// The next commit should carry a snapshot of the repeats.
+    pub wants_snapshot: bool,
+    /// Entries of a broken file are being taken over.
+    pub is_salvaging: bool,
+    /// What they say about repeats is to be noted.
+    pub repeats_are_lost: bool,
     unit_entries: u64,
     last_unit: Instant,
 }
@@ -49,13 +63,13 @@ impl Upkeep {
     /// For a file whose snapshot of repeats ends before `repeats_behind`.
     pub fn new(
         checkpointer: Checkpointer,
-        deleted_to: u64,
+        reserve: Reserve,
         repeats_behind: u64,
         log_bytes: u64,
     ) -> Self {
         Self {
             wants_deletion: true,
-            deleted_to,
+            deleted_to: 0,
             repeats_behind,
             entries_since_snapshot: 0,
             samples_since_snapshot: 0,
@@ -63,14 +77,27 @@ impl Upkeep {
             log_bytes_asked: 0,
             is_asked: false,
             checkpointer,
+            reserve,
+            quota: Quota::default(),
+            rejects: 0,
+            wants_snapshot: false,
+            is_salvaging: false,
+            repeats_are_lost: false,
             unit_entries: 64,
             last_unit: Instant::now(),
         }
     }
 
+    /// For a new file in the place of a broken one.
+    pub fn start_anew(&mut self, checkpointer: Checkpointer, repeats_behind: u64) {
+        let reserve = std::mem::take(&mut self.reserve);
+        *self = Self::new(checkpointer, reserve, repeats_behind, 0);
+    }
+
     /// Whether the next commit should carry a snapshot.
     pub fn snapshot_is_due(&self) -> bool {
-        self.entries_since_snapshot >= SNAPSHOT_ENTRIES
+        self.wants_snapshot
+            || self.entries_since_snapshot >= SNAPSHOT_ENTRIES
             || self.samples_since_snapshot >= SNAPSHOT_SAMPLES
             || (self.wants_deletion && self.entries_since_snapshot >= SNAPSHOT_FOR_DELETION)
     }
@@ -82,6 +109,7 @@ impl Upkeep {
         if let Some(behind) = snapshot_behind {
             self.repeats_behind = behind;
             (self.entries_since_snapshot, self.samples_since_snapshot) = (0, 0);
+            self.wants_snapshot = false;
             self.wants_deletion = true;
         }
         self.log_bytes += written.bytes;
@@ -163,17 +191,18 @@ impl Writer {
     }
 
     fn work_unit(&mut self) -> rusqlite::Result<bool> {
-        if self.upkeep.wants_deletion && self.delete_unit()? {
-            return Ok(true);
+        // Keys of entries that are yet to be taken over lie before those that could be deleted or dropped.
+        if self.upkeep.is_salvaging {
+            return Ok(false);
         }
-        Ok(false)
+        Ok((self.upkeep.wants_deletion && self.delete_unit()?) || self.quota_unit()?)
     }
 
     /// Deletes some of what the cloud has. What the snapshot of repeats does not cover stays for now.
     fn delete_unit(&mut self) -> rusqlite::Result<bool> {
         let mut epochs = lock(&self.epochs).clone();
         let acked = epochs.acked_pos();
-        if acked > self.upkeep.repeats_behind + SNAPSHOT_FOR_DELETION && self.group.is_empty() {
+        if acked > self.upkeep.repeats_behind + SNAPSHOT_FOR_DELETION && !self.has_pending() {
             self.snapshot(&epochs)?;
         }
         let from = self.upkeep.deleted_to;
@@ -251,6 +280,14 @@ impl Writer {
         for event in over {
             let bytes = self.memory.add_event(&mut self.group, event, None);
             self.group.arrived(Instant::now(), bytes);
+        }
+        if let Err(error) = self.weigh() {
+            self.stats.last_error = Some(error.to_string());
+        }
+        if self.stats.mode == Mode::Durable
+            && let Err(error) = self.upkeep.reserve.hold()
+        {
+            tracing::warn!(%error, "the journal has no reserve of disk space");
         }
         self.publish_stats();
     }

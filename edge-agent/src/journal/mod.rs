@@ -4,6 +4,8 @@
 //! never delays a commit. Entries are numbered without holes: `seq` counts within an `epoch`, a random number
 //! drawn at every opening, and what is thinned or dropped leaves an entry that covers its range.
 
+mod carve;
+mod check;
 mod checkpoint;
 mod classes;
 mod commit;
@@ -21,14 +23,21 @@ mod merge;
 mod message;
 mod open;
 mod packing;
+mod quota;
 mod reader;
 mod recent;
 mod rejects;
 mod repeats;
+mod restore;
 mod retained;
+mod salvage;
 mod schema;
 mod stats;
+mod store;
 mod taken;
+mod thin;
+mod verify;
+mod wal;
 mod writer;
 
 pub use config::{JournalConfig, Limits, Synchronous};
@@ -37,6 +46,7 @@ pub use message::{Ack, AckSink, Committed, Item, Publish, Received, What};
 pub use protocol::sync::state::Position;
 pub use repeats::digest;
 pub use stats::{JournalStats, Mode};
+pub use verify::{EpochReport, Report, verify};
 
 #[cfg(test)]
 mod tests;

@@ -18,6 +18,7 @@ use protocol::time::Stamp;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use uuid::Uuid;
 
@@ -27,6 +28,7 @@ pub struct Reader {
     clock: Clock,
     epochs: Arc<Mutex<Epochs>>,
     open: Mutex<Option<Open>>,
+    handed_out: AtomicU64,
 }
 
 struct Open {
@@ -37,7 +39,7 @@ struct Open {
 impl Reader {
     /// Nothing is opened before the first read.
     pub fn new(path: PathBuf, clock: Clock, epochs: Arc<Mutex<Epochs>>) -> Self {
-        Self { path, clock, epochs, open: Mutex::new(None) }
+        Self { path, clock, epochs, open: Mutex::new(None), handed_out: AtomicU64::new(0) }
     }
 
     /// The file was set aside: the next read opens the new one.
@@ -59,7 +61,13 @@ impl Reader {
         let mut taken = Taken::new(epoch, first_seq, self.clock.stamp());
         taken.fill(&open.connection, limits).context("reading the journal")?;
         open.learn_devices().context("reading the numbers of devices")?;
+        self.handed_out.fetch_max(taken.epoch.pos(taken.next_seq), Ordering::Release);
         Ok(Some(taken.finish(&open.devices)))
+    }
+
+    /// Entries before this key were read for the cloud, which may have them.
+    pub fn handed_out(&self) -> u64 {
+        self.handed_out.load(Ordering::Acquire)
     }
 
     /// When the oldest entry that the cloud does not have was written.

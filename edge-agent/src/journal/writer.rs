@@ -21,7 +21,7 @@ use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 const TICK: Duration = Duration::from_secs(1);
@@ -43,6 +43,8 @@ pub struct Writer {
     pub(super) upkeep: Upkeep,
     pub(super) stats: JournalStats,
     pub(super) out: Outputs,
+    /// For threads that report back; it keeps nobody alive.
+    pub(super) orders: mpsc::WeakSender<Order>,
 }
 
 /// A group whose commit failed.
@@ -67,14 +69,21 @@ impl Writer {
     pub fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         // A runtime of its own, for its timers only: neither paused clocks of tests nor busy workers matter here.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        match runtime {
+        let closed = match runtime {
             Ok(runtime) => runtime.block_on(self.follow(&mut orders)),
-            Err(error) => tracing::error!(%error, "the journal has no timers and ends"),
-        }
+            Err(error) => {
+                tracing::error!(%error, "the journal has no timers and ends");
+                None
+            }
+        };
         self.end();
+        if let Some(closed) = closed {
+            let _ = closed.send(());
+        }
     }
 
-    async fn follow(&mut self, orders: &mut mpsc::Receiver<Order>) {
+    /// Until the end; whom to tell about it.
+    async fn follow(&mut self, orders: &mut mpsc::Receiver<Order>) -> Option<oneshot::Sender<()>> {
         let mut tick = Instant::now() + TICK;
         loop {
             let now = Instant::now();
@@ -97,12 +106,8 @@ impl Writer {
             }
             let Some(order) = self.next(orders, tick).await else { continue };
             match order {
-                None => return,
-                Some(Order::Close(done)) => {
-                    self.commit(Instant::now());
-                    let _ = done.send(());
-                    return;
-                }
+                None => return None,
+                Some(Order::Close(done)) => return Some(done),
                 Some(order) => self.obey(order),
             }
         }
@@ -126,6 +131,11 @@ impl Writer {
         timeout_at(until, orders.recv()).await.ok()
     }
 
+    /// Something was taken in that is not committed.
+    pub(super) fn has_pending(&self) -> bool {
+        self.failed.is_some() || !self.group.is_empty()
+    }
+
     /// When the next commit is to be tried.
     fn due(&self) -> Option<Instant> {
         match &self.failed {
@@ -137,8 +147,10 @@ impl Writer {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Received(stamp, messages) => self.accept(stamp, messages.into_iter()),
-            Order::Acked(_) => self.upkeep.wants_deletion = true,
+            Order::Acked => self.upkeep.wants_deletion = true,
             Order::Rewind(to) => self.rewound(to),
+            Order::SetAside(reason) => self.set_aside(&reason),
+            Order::Restore(salvaged) => self.restore(salvaged),
             Order::Close(_) => {}
         }
     }
@@ -230,7 +242,13 @@ impl Writer {
         }
         self.stats.last_error = Some(error.to_string());
         self.publish_stats();
-        self.reopen();
+        if super::salvage::is_damaged(error) {
+            self.set_aside(&error.to_string());
+        } else if super::quota::is_full(error) {
+            self.make_room_at_once();
+        } else {
+            self.reopen();
+        }
     }
 
     /// A connection that met an I/O error may not know any more what is in the file.
@@ -247,6 +265,9 @@ impl Writer {
         let checkpoint = self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
         if let Err(error) = checkpoint {
             tracing::warn!(%error, "the journal's log stays as it is");
+        }
+        if self.stats.mode == Mode::Memory {
+            let _ = std::fs::remove_dir_all(super::disk::folder_of(&self.path));
         }
     }
 }

@@ -215,7 +215,7 @@ async fn what_the_cloud_has_is_deleted_and_repeats_stay_known() {
     }
     sink.wait(200).await;
     drain(&journal, BatchLimits::default()).await;
-    wait_until(|| !row_exists(&kit, 390)).await;
+    wait_until(|| !row_exists(&kit, 330)).await;
     journal.close().await;
 
     let again = kit.open();
