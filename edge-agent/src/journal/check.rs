@@ -26,10 +26,11 @@ pub fn start(
                 return;
             }
         }
+        // What was opened first is generation 0; a file that has replaced it since is new and needs no check.
         if let Some(damage) = damage(&path)
             && let Some(orders) = orders.upgrade()
         {
-            let _ = orders.blocking_send(Order::SetAside(damage));
+            let _ = orders.blocking_send(Order::SetAside(0, damage));
         }
     })?;
     Ok(())

@@ -74,8 +74,8 @@ pub enum Order {
     Acked,
     /// The cloud expects this number next.
     Rewind(Position),
-    /// The file is damaged.
-    SetAside(String),
+    /// The file of this generation is damaged.
+    SetAside(u64, String),
     /// Entries of a file that was set aside.
     Restore(super::salvage::Salvaged),
     /// Commit what is there, and end.
@@ -141,12 +141,13 @@ impl Journal {
             entries: limits.entries.max(1),
         };
         let reader = Arc::clone(&self.shared.reader);
+        let generation = reader.generation();
         let read = tokio::task::spawn_blocking(move || reader.read(after, limits)).await;
         let batch = read.context("reading the journal was given up")?;
         if let Err(error) = &batch
             && super::salvage::is_damage(error)
         {
-            let _ = self.orders.send(Order::SetAside(format!("{error:#}"))).await;
+            let _ = self.orders.send(Order::SetAside(generation, format!("{error:#}"))).await;
         }
         batch
     }

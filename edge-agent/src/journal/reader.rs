@@ -29,6 +29,7 @@ pub struct Reader {
     epochs: Arc<Mutex<Epochs>>,
     open: Mutex<Option<Open>>,
     handed_out: AtomicU64,
+    generation: AtomicU64,
 }
 
 struct Open {
@@ -39,11 +40,19 @@ struct Open {
 impl Reader {
     /// Nothing is opened before the first read.
     pub fn new(path: PathBuf, clock: Clock, epochs: Arc<Mutex<Epochs>>) -> Self {
-        Self { path, clock, epochs, open: Mutex::new(None), handed_out: AtomicU64::new(0) }
+        Self {
+            path,
+            clock,
+            epochs,
+            open: Mutex::new(None),
+            handed_out: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
+        }
     }
 
     /// The file was set aside: the next read opens the new one.
     pub fn reset(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
         *lock(&self.open) = None;
     }
 
@@ -63,6 +72,11 @@ impl Reader {
         open.learn_devices().context("reading the numbers of devices")?;
         self.handed_out.fetch_max(taken.epoch.pos(taken.next_seq), Ordering::Release);
         Ok(Some(taken.finish(&open.devices)))
+    }
+
+    /// Which file is read, counted from 0: damage that was seen in an earlier one means nothing.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     /// Entries before this key were read for the cloud, which may have them.

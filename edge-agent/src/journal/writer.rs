@@ -149,7 +149,11 @@ impl Writer {
             Order::Received(stamp, messages) => self.accept(stamp, messages.into_iter()),
             Order::Acked => self.upkeep.wants_deletion = true,
             Order::Rewind(to) => self.rewound(to),
-            Order::SetAside(reason) => self.set_aside(&reason),
+            Order::SetAside(generation, reason) => {
+                if generation == self.reader.generation() {
+                    self.set_aside(&reason);
+                }
+            }
             Order::Restore(salvaged) => self.restore(salvaged),
             Order::Close(_) => {}
         }
