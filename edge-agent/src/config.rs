@@ -82,7 +82,7 @@ impl Default for Cloud {
 impl Cloud {
     /// Samples go up at least this often.
     pub fn telemetry_interval(&self) -> Duration {
-        Duration::from_millis(self.telemetry_interval_ms)
+        Duration::from_millis(self.telemetry_interval_ms.max(MIN_TELEMETRY_INTERVAL_MS))
     }
 }
 
@@ -116,6 +116,7 @@ pub struct Flags {
 #[error("{0}")]
 pub struct ConfigError(String);
 
+const MIN_TELEMETRY_INTERVAL_MS: u64 = 20;
 const SYSTEM_FOLDER: &str = "/etc/gymwire";
 const SYSTEM_STATE: &str = "/var/lib/gymwire";
 const SECTIONS: [&str; 5] = ["agent", "cloud", "mqtt", "journal", "ops"];

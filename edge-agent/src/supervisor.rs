@@ -30,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Tasks get this long to end after they were asked to.
 const GRACE: Duration = Duration::from_secs(8);
+/// A journal whose disk fails does not close.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 /// A moment that has passed is kept this often, for a start with a wrong clock.
 const FLOOR_EVERY: Duration = Duration::from_mins(10);
 const FIRST_FLOOR: Duration = Duration::from_secs(30);
@@ -57,8 +59,8 @@ pub async fn run(config: Config) -> Result<()> {
         }
         Err(error) => Err(error),
     };
-    journal.close().await;
-    end
+    let closed = timeout(CLOSE_TIMEOUT, journal.close()).await;
+    end.and(closed.context("the journal cannot be written; what it lacks was not acked"))
 }
 
 struct Parts {

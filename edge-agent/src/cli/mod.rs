@@ -20,6 +20,8 @@ use serde_json::Value;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// The edge agent of a gym's branch.
 #[derive(Debug, Parser)]
@@ -154,6 +156,8 @@ async fn status(config: &Config, as_json: bool) -> Result<()> {
     say(&status.to_string())
 }
 
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Has the running agent do it; without one, does it here, holding the folder as an agent would.
 async fn ask(config: &Config, ask: Ask) -> Result<Value> {
     let folder = &config.agent.state_dir;
@@ -172,8 +176,10 @@ async fn ask(config: &Config, ask: Ask) -> Result<Value> {
     let cloud = config.cloud.clone();
     let actions = Actions { registry: opened.registry, journal: journal.clone(), clock, cloud };
     let done = actions.perform(ask).await;
-    journal.close().await;
-    done
+    let closed = timeout(CLOSE_TIMEOUT, journal.close()).await;
+    let done = done?;
+    closed.context("the journal cannot be written")?;
+    Ok(done)
 }
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {

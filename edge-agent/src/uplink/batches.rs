@@ -133,6 +133,9 @@ impl BatchLane<'_> {
             Ok((answer, took)) => {
                 self.uplink.journal.acked(batch.epoch, answer.acked_seq).await;
                 self.uplink.link.reached(Lane::Batches);
+                metrics::counter!("gymwire_uplink_batches_total").increment(1);
+                metrics::counter!("gymwire_uplink_batch_bytes_total")
+                    .increment(batch.body.len() as u64);
                 self.sizing.went_well(&batch, took);
                 self.backoff.reset();
                 self.told.clear();

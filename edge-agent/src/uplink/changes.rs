@@ -10,7 +10,10 @@ use protocol::sync::changes::{Changes, MAX_CHANGES_BYTES};
 use reqwest::StatusCode;
 use std::convert::Infallible;
 use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 
+/// Whatever the cloud answers, it is asked no more often than this.
+const PACE: Duration = Duration::from_millis(50);
 /// What the changes lane waits for after an answer that it could not use.
 const UNUSABLE_PAUSE: Duration = Duration::from_secs(30);
 
@@ -23,6 +26,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
         uplink.link.hold().await;
         // A registry that cannot be read asks for everything anew.
         let from = uplink.registry.ask_from().await.unwrap_or(0);
+        let asked = Instant::now();
         match ask(cloud, from).await {
             Ok(None) => {
                 uplink.link.reached(Lane::Changes);
@@ -48,6 +52,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 waiter.pause(backoff.next_wait(), &failure).await;
             }
         }
+        sleep_until(asked + PACE).await;
     }
 }
 

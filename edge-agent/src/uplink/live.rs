@@ -85,6 +85,8 @@ impl LiveLane {
             clients.live.put(&url).header(CONTENT_TYPE, STATE_MEDIA_TYPE).body(encoded.clone())
         };
         cloud.call(put).await?;
+        metrics::counter!("gymwire_uplink_states_total").increment(1);
+        metrics::counter!("gymwire_uplink_state_bytes_total").increment(encoded.len() as u64);
         self.needs_full = false;
         Ok(())
     }

@@ -11,11 +11,14 @@ use edge_agent::registry::Registry;
 use edge_agent::uplink::board::Board;
 use edge_agent::uplink::link::LinkStatus;
 use edge_agent::uplink::{Uplink, enroll};
-use protocol::ids::DeviceId;
+use protocol::ids::{CommandId, DeviceId};
 use protocol::machine::{Field, Fields, Sample};
 use protocol::sync::changes::DeviceRecord;
+use protocol::sync::commands::{Command, Target};
 use protocol::sync::entry::{Body, DeviceKind, DeviceState, DeviceStatus, Notice, Source};
 use protocol::time::Stamp;
+use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, QoS};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -37,7 +40,7 @@ pub struct Edge {
     config: config::Cloud,
     epoch: u64,
     _folder: TempDir,
-    _door: Server,
+    mqtt: SocketAddr,
     _tasks: JoinSet<()>,
 }
 
@@ -74,7 +77,9 @@ impl Edge {
         let uplink =
             Uplink::new(config.clone(), parts.0, parts.1, parts.2, door.publisher(), board);
         let uplink = Arc::new(uplink.unwrap());
+        let mqtt = door.addresses().unwrap().0;
         let mut tasks = JoinSet::new();
+        tasks.spawn(async move { door.run(CancellationToken::new()).await.unwrap() });
         let (to, committed) = mpsc::channel(64);
         tasks.spawn(forward(journal.events(), to));
         let running = Arc::clone(&uplink);
@@ -90,9 +95,23 @@ impl Edge {
             config,
             epoch: opened.epoch,
             _folder: folder,
-            _door: door,
+            mqtt,
             _tasks: tasks,
         }
+    }
+
+    /// Adds a machine and connects as it.
+    pub async fn connect(&self, code: &str) -> (AsyncClient, EventLoop) {
+        let new = self.registry.add(DeviceKind::Machine, code.parse().unwrap()).await.unwrap();
+        let mut options = MqttOptions::new(code, self.mqtt.ip().to_string(), self.mqtt.port());
+        options.set_credentials(code, new.secret);
+        let (client, mut incoming) = AsyncClient::new(options, 10);
+        client
+            .subscribe(format!("gymwire/v1/machines/{code}/commands"), QoS::AtLeastOnce)
+            .await
+            .unwrap();
+        while !matches!(incoming.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
+        (client, incoming)
     }
 
     pub fn epoch(&self) -> u64 {
@@ -194,6 +213,17 @@ pub fn record(number: u128, code: &str) -> DeviceRecord {
         bridge: None,
         topics: Vec::new(),
         enabled: true,
+    }
+}
+
+/// An order to a machine, or to the edge itself.
+pub fn lock(number: u128, code: Option<&str>, ttl_ms: u64) -> Command {
+    Command {
+        id: CommandId(Uuid::from_u128(number)),
+        target: code.map(|code| Target { kind: DeviceKind::Machine, code: code.parse().unwrap() }),
+        command: "lock".to_owned(),
+        args: serde_json::Map::new(),
+        ttl_ms,
     }
 }
 

@@ -9,10 +9,12 @@ mod edge;
 mod http;
 
 use cloud::{FakeCloud, Fault};
-use edge::Edge;
+use edge::{Edge, lock};
+use protocol::ids::CommandId;
+use protocol::mqtt::payloads::CommandMessage;
 use protocol::sync::changes::{Change, CloudKey};
-use protocol::sync::commands::{Command, Target};
-use protocol::sync::entry::{Body, DeviceKind, DeviceState, Outcome};
+use protocol::sync::entry::{Body, DeviceState, Outcome};
+use rumqttc::{Event, Packet, QoS};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -246,26 +248,43 @@ async fn commands_that_cannot_be_carried_out_are_answered() {
     let cloud = FakeCloud::start().await;
     let edge = Edge::enrolled(&cloud).await;
     edge.machine("bike-1").await;
-    let command = |number, code: Option<&str>, ttl_ms| Command {
-        id: protocol::ids::CommandId(Uuid::from_u128(number)),
-        target: code.map(|code| Target { kind: DeviceKind::Machine, code: code.parse().unwrap() }),
-        command: "lock".to_owned(),
-        args: serde_json::Map::new(),
-        ttl_ms,
-    };
 
-    cloud.command(command(1, None, 10_000));
-    cloud.command(command(2, Some("no-such"), 10_000));
+    cloud.command(lock(1, None, 10_000));
+    cloud.command(lock(2, Some("no-such"), 10_000));
     // The bike is not connected, so the order waits for it until it is void.
-    cloud.command(command(3, Some("bike-1"), 0));
+    cloud.command(lock(3, Some("bike-1"), 0));
 
     cloud.until("three results", |seen| seen.results.len() == 3).await;
-    let outcome = |seen: &cloud::Seen, number| {
-        seen.results[&protocol::ids::CommandId(Uuid::from_u128(number))].outcome
-    };
+    let outcome =
+        |seen: &cloud::Seen, number| seen.results[&CommandId(Uuid::from_u128(number))].outcome;
     assert_eq!(cloud.look(|seen| outcome(seen, 1)), Outcome::Unknown);
     assert_eq!(cloud.look(|seen| outcome(seen, 2)), Outcome::Unknown);
     assert_eq!(cloud.look(|seen| outcome(seen, 3)), Outcome::Expired);
+}
+
+#[tokio::test]
+async fn a_command_reaches_its_device_and_the_answer_the_cloud() {
+    let cloud = FakeCloud::start().await;
+    let edge = Edge::enrolled(&cloud).await;
+    let (client, mut incoming) = edge.connect("bike-1").await;
+    cloud.command(lock(1, Some("bike-1"), 10_000));
+
+    let published = loop {
+        if let Event::Incoming(Packet::Publish(publish)) = incoming.poll().await.unwrap() {
+            break publish;
+        }
+    };
+    let order: CommandMessage = serde_json::from_slice(&published.payload).unwrap();
+    let answer = format!("{{\"id\":\"{}\",\"outcome\":\"done\"}}", order.id);
+    let topic = "gymwire/v1/machines/bike-1/results";
+    client.publish(topic, QoS::AtLeastOnce, false, answer).await.unwrap();
+
+    let polling = async { while incoming.poll().await.is_ok() {} };
+    let answered = cloud.until("the result", |seen| seen.results.contains_key(&order.id));
+    tokio::select! { () = polling => {}, () = answered => {} }
+    assert_eq!(cloud.look(|seen| seen.results[&order.id].outcome), Outcome::Done);
+    assert_eq!((order.command.as_str(), published.retain), ("lock", false));
+    assert!(order.ttl_ms <= 10_000);
 }
 
 #[tokio::test]
