@@ -59,7 +59,7 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
             if let RefOr::T(response) = response
                 && response.description.is_empty()
             {
-                response.description = reason(status).to_owned();
+                reason(status).clone_into(&mut response.description);
             }
         }
         responses.insert("default".to_owned(), RefOr::T(answer.build()));

@@ -204,6 +204,61 @@ fn busy(machine: DeviceId) -> LiveState {
 }
 
 #[tokio::test]
+async fn telemetry_is_told_in_steps_without_heart_rates() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
+    sqlx::query(
+        "INSERT INTO telemetry_rollups_1m (machine_id, at, branch_id, samples, speed_mps_n, speed_mps_avg,
+             speed_mps_min, speed_mps_max, speed_mps_last, distance_m_n, distance_m_gain, distance_m_last,
+             heart_rate_bpm_n, heart_rate_bpm_avg, heart_rate_bpm_last)
+         VALUES ($1, '2026-01-01 00:01Z', $2, 60, 60, 2.5, 2, 3, 2.75, 60, 150, 900, 60, 120, 121)",
+    )
+    .bind(scene.here.0)
+    .bind(scene.gym.branch.id.0)
+    .execute(&scene.api.app.db)
+    .await?;
+    let read = async |range: &str| {
+        let path = format!("/api/v1/machines/{}/telemetry?every=1m&{range}", scene.here);
+        scene.api.get(&path, Some(&token)).await?.json()
+    };
+
+    let inside = read("from=2026-01-01T00:01:30Z&to=2026-01-01T00:02:00Z").await?;
+    let outside = read("from=2026-01-01T00:02:00Z&to=2026-01-01T00:03:00Z").await?;
+
+    assert_eq!(
+        inside["items"],
+        serde_json::json!([{
+            "at": "2026-01-01T00:01:00Z",
+            "samples": 60,
+            "values": {
+                "distance_m": {"n": 60, "gain": 150.0, "last": 900.0},
+                "speed_mps": {"n": 60, "avg": 2.5, "min": 2.0, "max": 3.0, "last": 2.75},
+            },
+        }])
+    );
+    assert_eq!(outside["items"], serde_json::json!([]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_range_of_telemetry_that_is_reversed_or_too_long_is_refused() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
+    let path = format!("/api/v1/machines/{}/telemetry", scene.here);
+
+    for query in [
+        "from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+        "from=2025-01-01T00:00:00Z&to=2026-01-01T00:00:00Z&every=10s",
+        "from=0000-01-01T00:00:00Z&to=0000-01-01T01:00:00Z",
+    ] {
+        let answer = scene.api.get(&format!("{path}?{query}"), Some(&token)).await?;
+        assert_eq!(answer.status, 422, "{query}");
+        assert_eq!(answer.json()?["errors"][0]["field"], "from", "{query}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_a_client_has_already_is_not_sent_again() -> Result<()> {
     let scene = scene().await?;
     let token = scene.gym.token(&scene.api, Role::Admin, &[]).await?;
