@@ -1,10 +1,18 @@
 //! Tests of the cloud: its router in this process over a database of each test's own. One module per domain.
 
+mod batches;
+mod changes;
 mod commands;
 mod contract;
+mod edge;
+mod edge_commands;
+mod enroll;
 mod gym;
 mod http;
 mod login;
 mod machines;
 mod private_postgres;
+mod rollups;
 mod server;
+mod state;
+mod tokens;
