@@ -91,10 +91,14 @@ async fn what_was_removed_is_told_to_who_had_it() -> Result<()> {
     set(&scene, "test-a", "1").await?;
     let before = ask(&scene, 0, 0).await?.to;
     let mut tx = scene.api.app.db.begin().await?;
-    registry_changed(&mut tx, scene.gym.branch.id, &Change::SettingRemoved("test-a".to_owned())).await?;
+    registry_changed(&mut tx, scene.gym.branch.id, &Change::SettingRemoved("test-a".to_owned()))
+        .await?;
     tx.commit().await?;
 
-    assert_eq!(ask(&scene, before, 0).await?.changes, [Change::SettingRemoved("test-a".to_owned())]);
+    assert_eq!(
+        ask(&scene, before, 0).await?.changes,
+        [Change::SettingRemoved("test-a".to_owned())]
+    );
     assert!(settings(&ask(&scene, 0, 0).await?).is_empty());
     Ok(())
 }

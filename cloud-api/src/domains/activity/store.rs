@@ -184,64 +184,58 @@ pub async fn redate(
     boot: u64,
     offset_ms: i64,
 ) -> sqlx::Result<()> {
-    let boot = boot.cast_signed();
+    let (edge, boot) = (edge.0, boot.cast_signed());
     query!(
-        "UPDATE taps SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE taps SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;
     query!(
-        "UPDATE finished_sets SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE finished_sets SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;
     query!(
-        "UPDATE device_statuses SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE device_statuses SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;
     query!(
-        "UPDATE maintenance_reports SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE maintenance_reports SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;
     query!(
-        "UPDATE command_results SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE command_results SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;
     query!(
-        "UPDATE ingest_rejects SET is_dated = true, at = to_timestamp(LEAST(GREATEST(
-             mono_ms::numeric + $3::bigint, -62135596800000), 253402300799999)::float8 / 1000)
+        "UPDATE ingest_rejects SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge.0,
+        edge,
         boot,
-        offset_ms,
+        offset_ms
     )
     .execute(&mut *db)
     .await?;

@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 4096;
 const MAX_TEXT: usize = 128;
 
 impl<'a> Assertion<'a> {
-    /// Takes it apart. Anything but EdDSA is not even read.
+    /// Takes it apart. Anything but `EdDSA` is not even read.
     pub fn read(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.').filter(|_| token.len() <= MAX_BYTES)?;
         let (header, claims) = signed.split_once('.')?;

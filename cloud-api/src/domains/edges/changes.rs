@@ -104,7 +104,7 @@ async fn read_page(app: &App, caller: &EdgeCaller, from: u64) -> Result<Page> {
 }
 
 /// Marks a place inside a paged snapshot, which may lie before the tombstones that are gone. Positive as an i64,
-/// since edges keep it in SQLite.
+/// since edges keep it in `SQLite`.
 const SNAPSHOT: u64 = 1 << 62;
 
 /// Adds items in the order of their versions until the page is full.

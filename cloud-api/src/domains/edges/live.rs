@@ -276,7 +276,9 @@ mod tests {
         live.keep(branch, edge, state(2, false, vec![added]), NOW);
         let other = LiveFloor::default();
 
-        live.due(NOW).into_iter().for_each(|saved| other.restore(saved));
+        for saved in live.due(NOW) {
+            other.restore(saved);
+        }
 
         assert!(other.device(branch, first).is_some() && other.device(branch, second).is_some());
         assert_eq!(other.keep(branch, edge, state(3, false, vec![]), NOW), Kept::Yes);

@@ -17,7 +17,7 @@ pub fn check(headers: &HeaderMap, media_type: &str, version: u8) -> Result<()> {
 }
 
 /// Refuses a message that is not what it claims to be.
-pub fn refuse(error: WireError, malformed: &'static str, supported: &[u8]) -> Error {
+pub fn refuse(error: &WireError, malformed: &'static str, supported: &[u8]) -> Error {
     let detail = error.to_string();
     match error {
         WireError::Version(_) => unsupported("unsupported_version", supported),

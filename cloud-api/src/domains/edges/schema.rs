@@ -82,6 +82,7 @@ pub struct Commands {
 }
 
 /// One order.
+#[expect(clippy::struct_field_names, reason = "the names on the wire")]
 #[derive(Serialize, ToSchema)]
 pub struct Command {
     /// Which one.

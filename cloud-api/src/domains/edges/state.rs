@@ -35,7 +35,7 @@ pub async fn replace_edge_state(
     body: Bytes,
 ) -> Result<StatusCode> {
     super::media::check(&headers, STATE_MEDIA_TYPE, STATE_VERSION)?;
-    let mut state = LiveState::decode(&body).map_err(refuse)?;
+    let mut state = LiveState::decode(&body).map_err(|error| refuse(&error))?;
     drop_foreign(&app, caller.branch, &mut state).await?;
     if !state.full && !app.live.has_base(caller.branch, caller.edge, state.boot) {
         reload(&app, caller.branch).await?;
@@ -49,7 +49,7 @@ pub async fn replace_edge_state(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn refuse(error: WireError) -> Error {
+fn refuse(error: &WireError) -> Error {
     super::media::refuse(error, "malformed_state", &[STATE_VERSION])
 }
 
@@ -68,7 +68,9 @@ async fn drop_foreign(app: &App, branch: BranchId, state: &mut LiveState) -> Res
 
 async fn reload(app: &App, branch: BranchId) -> Result<()> {
     let saved = live_store::load(&mut *app.db.acquire().await?, Some(branch)).await?;
-    saved.into_iter().for_each(|saved| app.live.restore(saved));
+    for saved in saved {
+        app.live.restore(saved);
+    }
     Ok(())
 }
 
@@ -114,7 +116,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(1);
 
 async fn follow(app: &App, branch: Option<BranchId>) -> anyhow::Result<()> {
     let saved = live_store::load(&mut *app.db.acquire().await?, branch).await?;
-    saved.into_iter().for_each(|saved| app.live.restore(saved));
+    for saved in saved {
+        app.live.restore(saved);
+    }
     Ok(())
 }
 

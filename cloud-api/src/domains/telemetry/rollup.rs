@@ -23,7 +23,8 @@ pub struct Taken {
 pub struct Hour {
     pub ten_seconds: Vec<Step>,
     pub minutes: Vec<Step>,
-    pub hour: Vec<Step>,
+    /// One, or none without samples.
+    pub whole: Vec<Step>,
 }
 
 /// What was measured in a stretch of time.
@@ -58,7 +59,7 @@ pub fn roll_up(mut samples: Vec<Taken>, start_ms: i64) -> Hour {
         if taken.at_ms >= start_ms {
             add(&mut hour.ten_seconds, 10_000, taken, &gains);
             add(&mut hour.minutes, 60_000, taken, &gains);
-            add(&mut hour.hour, HOUR_MS, taken, &gains);
+            add(&mut hour.whole, HOUR_MS, taken, &gains);
         }
     }
     hour
@@ -155,7 +156,9 @@ mod tests {
 
     fn taken(after_ms: i64, seq: u64, values: &[(Field, i32)]) -> Taken {
         let mut sample = Sample { seq, boot: Some(1), ..Sample::default() };
-        values.iter().for_each(|&(field, value)| sample.fields.set_scaled(field, value));
+        for &(field, value) in values {
+            sample.fields.set_scaled(field, value);
+        }
         Taken { at_ms: START_MS + after_ms, sample }
     }
 
@@ -164,7 +167,7 @@ mod tests {
     }
 
     fn gain(hour: &Hour) -> i64 {
-        hour.hour[0].fields[Field::DistanceM as usize].gain
+        hour.whole[0].fields[Field::DistanceM as usize].gain
     }
 
     #[test]
@@ -241,8 +244,8 @@ mod tests {
                 steps.iter().map(of).fold((0, 0, 0), |a, b| (a.0 + b.0, a.1 + b.1, a.2 + b.2))
             };
 
-            prop_assert_eq!(total(&hour.ten_seconds), total(&hour.hour));
-            prop_assert_eq!(total(&hour.minutes), total(&hour.hour));
+            prop_assert_eq!(total(&hour.ten_seconds), total(&hour.whole));
+            prop_assert_eq!(total(&hour.minutes), total(&hour.whole));
         }
     }
 }

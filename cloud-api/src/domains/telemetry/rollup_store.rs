@@ -122,7 +122,7 @@ pub async fn replace(
     .await?;
     query!(
         "INSERT INTO telemetry_rollups_1h SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_1h, $1)",
-        rows(dirty, &rolled.hour),
+        rows(dirty, &rolled.whole),
     )
     .execute(&mut *db)
     .await?;

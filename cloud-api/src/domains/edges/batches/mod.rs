@@ -13,7 +13,8 @@ use crate::http::{Error, Json, Problem, Result};
 use anyhow::Context;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
+use protocol::sync::WireError;
 use protocol::sync::batch::{BATCH_MEDIA_TYPE, BATCH_VERSION, BatchAnswer};
 use unpack::Unpacked;
 
@@ -49,7 +50,7 @@ pub async fn apply_batch(
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<()> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map(|encoding| encoding.as_bytes());
+    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
     if encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"zstd")) {
         return Ok(());
     }
@@ -61,9 +62,9 @@ fn check_encoding(headers: &HeaderMap) -> Result<()> {
 async fn unpack(body: Bytes) -> Result<Unpacked> {
     let unpacked = tokio::task::spawn_blocking(move || Unpacked::read(&body));
     let unpacked = unpacked.await.context("a batch could not be unpacked")?;
-    unpacked.map_err(refuse)
+    unpacked.map_err(|error| refuse(&error))
 }
 
-fn refuse(error: protocol::sync::WireError) -> Error {
+fn refuse(error: &WireError) -> Error {
     media::refuse(error, "malformed_batch", &[BATCH_VERSION])
 }
