@@ -141,9 +141,8 @@ impl Journal {
             entries: limits.entries.max(1),
         };
         let reader = Arc::clone(&self.shared.reader);
-        let generation = reader.generation();
         let read = tokio::task::spawn_blocking(move || reader.read(after, limits)).await;
-        let batch = read.context("reading the journal was given up")?;
+        let (generation, batch) = read.context("reading the journal was given up")?;
         if let Err(error) = &batch
             && super::salvage::is_damage(error)
         {

@@ -52,15 +52,31 @@ impl Reader {
 
     /// The file was set aside: the next read opens the new one.
     pub fn reset(&self) {
+        let mut open = lock(&self.open);
         self.generation.fetch_add(1, Ordering::AcqRel);
-        *lock(&self.open) = None;
+        *open = None;
     }
 
-    /// The entries behind `after`, or behind what the cloud has, as many as the limits allow; at least one.
-    pub fn read(&self, after: Option<Position>, limits: BatchLimits) -> Result<Option<Batch>> {
+    /// The entries behind `after`, or behind what the cloud has, as many as the limits allow; at least one. With
+    /// it, the generation of the file that was read.
+    pub fn read(
+        &self,
+        after: Option<Position>,
+        limits: BatchLimits,
+    ) -> (u64, Result<Option<Batch>>) {
+        let mut open = lock(&self.open);
+        let generation = self.generation();
+        (generation, self.read_from(&mut open, after, limits))
+    }
+
+    fn read_from(
+        &self,
+        open: &mut Option<Open>,
+        after: Option<Position>,
+        limits: BatchLimits,
+    ) -> Result<Option<Batch>> {
         let range = lock(&self.epochs).next_range(after);
         let Some((epoch, first_seq)) = range else { return Ok(None) };
-        let mut open = lock(&self.open);
         if open.is_none() {
             let connection =
                 connection::reading(&self.path).context("opening the journal to read")?;

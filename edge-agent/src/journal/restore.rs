@@ -31,7 +31,6 @@ impl Writer {
 
     fn change_over(&mut self) -> Result<()> {
         self.upkeep.stop();
-        self.reader.reset();
         self.connection = Connection::open_in_memory()?;
         let aside = if self.path.exists() {
             Some(salvage::set_aside(&self.path).context("renaming a broken journal")?)
@@ -44,6 +43,8 @@ impl Writer {
         let first_key = salvage::first_key(highest, number);
         let store = Store::fresh(&self.path, &self.config, old, first_key)?;
         self.connection = store.connection;
+        // Not before the new file is in its place, or a read could open the old one anew.
+        self.reader.reset();
         *lock(&self.epochs) = store.epochs;
         self.memory.unsaved();
         self.memory.devices.save_copy(&super::devices::copy_of(&self.path))?;
