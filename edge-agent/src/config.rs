@@ -114,7 +114,7 @@ pub struct Flags {
 /// A configuration that cannot be used; says which key.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ConfigError(String);
+pub struct ConfigError(pub String);
 
 const MIN_TELEMETRY_INTERVAL_MS: u64 = 20;
 const SYSTEM_FOLDER: &str = "/etc/gymwire";

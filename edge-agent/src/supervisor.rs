@@ -54,6 +54,7 @@ pub async fn run(config: Config) -> Result<()> {
     let end = match started {
         Ok(()) => {
             watchdog::notify(&[NotifyState::Ready]);
+            tasks.spawn(watchdog::run(journal.clone(), stop.clone()));
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "the edge agent runs");
             supervise(&mut tasks, &stop, &mut signals).await
         }
@@ -139,7 +140,6 @@ async fn start(
     tasks.spawn(uplink.run(for_uplink, stop.clone()));
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
     tasks.spawn(control.run(actions, watched, stop.clone()));
-    tasks.spawn(watchdog::run(journal.clone(), stop.clone()));
     tasks.spawn(keep_floor(registry.clone(), clock.clone(), stop.clone()));
     Ok(())
 }

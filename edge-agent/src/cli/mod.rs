@@ -3,7 +3,7 @@
 mod device;
 mod diag;
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, ConfigError, Flags};
 use crate::journal::{Journal, JournalConfig};
 use crate::ops::actions::{Actions, Ask};
 use crate::ops::clock::Clock;
@@ -113,7 +113,9 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match end {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => complain(&format!("{error:#}"), 1),
+        Err(error) => {
+            complain(&format!("{error:#}"), if error.is::<ConfigError>() { 2 } else { 1 })
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! HTTP to the cloud: TLS checked against a time that cannot be 1970, proxies, one connection per lane.
 
-use crate::config;
+use crate::config::{self, ConfigError};
 use crate::ops::clock::Clock;
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use reqwest::{Client, ClientBuilder, Proxy, RequestBuilder, Response, StatusCode};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
@@ -74,7 +74,8 @@ fn builder(config: &config::Cloud, tls: ClientConfig) -> Result<ClientBuilder> {
         .pool_idle_timeout(Duration::from_secs(50))
         .user_agent(concat!("gymwire-edge/", env!("CARGO_PKG_VERSION")));
     if let Some(proxy) = &config.proxy {
-        let proxy = Proxy::all(proxy).context("configuration key `cloud.proxy` is no proxy URL")?;
+        let unusable = |error| ConfigError(format!("configuration key `cloud.proxy`: {error}"));
+        let proxy = Proxy::all(proxy).map_err(unusable)?;
         builder = builder.proxy(proxy);
     }
     Ok(builder)
@@ -94,11 +95,19 @@ fn roots(ca_file: Option<&Path>) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let Some(file) = ca_file else { return Ok(roots) };
-    let unusable = || format!("configuration key `cloud.ca_file`: cannot use {}", file.display());
-    for certificate in CertificateDer::pem_file_iter(file).with_context(unusable)? {
-        roots.add(certificate.with_context(unusable)?).with_context(unusable)?;
-    }
+    add_file(&mut roots, file).map_err(|error| {
+        let file = file.display();
+        ConfigError(format!("configuration key `cloud.ca_file`: cannot use {file}: {error:#}"))
+    })?;
     Ok(roots)
+}
+
+fn add_file(roots: &mut RootCertStore, file: &Path) -> Result<()> {
+    for certificate in CertificateDer::pem_file_iter(file)? {
+        roots.add(certificate?)?;
+    }
+    anyhow::ensure!(!roots.is_empty(), "there is no certificate in it");
+    Ok(())
 }
 
 /// The latest of clock, floor on disk and build date.

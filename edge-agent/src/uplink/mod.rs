@@ -33,7 +33,9 @@ use tokio_util::sync::CancellationToken;
 
 /// What the lanes work with.
 pub struct Uplink {
-    config: config::Cloud,
+    /// Base URL, instead of the one the edge was enrolled at.
+    url: Option<String>,
+    clients: Clients,
     registry: Registry,
     journal: Journal,
     clock: Clock,
@@ -60,7 +62,8 @@ impl Uplink {
             link: Link::new(clock.clone()),
             outgoing: Outgoing::new(config.telemetry_interval()),
             agent_boot: u64::from_le_bytes(boot),
-            config,
+            clients: Clients::new(&config, &clock)?,
+            url: config.url,
             registry,
             journal,
             clock,
@@ -119,11 +122,9 @@ impl Uplink {
                 enrolments.changed().await?;
                 continue;
             };
-            let base =
-                self.config.url.clone().unwrap_or_else(|| enrolled.enrolment.cloud_url.clone());
-            let clients = Clients::new(&self.config, &self.clock)?;
-            let clock = self.clock.clone();
-            let cloud = Cloud::new(&base, clients, Arc::clone(&enrolled), clock, self.agent_boot);
+            let base = self.url.as_ref().unwrap_or(&enrolled.enrolment.cloud_url);
+            let (clients, clock) = (self.clients.clone(), self.clock.clone());
+            let cloud = Cloud::new(base, clients, Arc::clone(&enrolled), clock, self.agent_boot);
             tokio::select! {
                 never = live::run(self, &cloud) => match never {},
                 never = batches::run(self, &cloud) => match never {},

@@ -42,8 +42,8 @@ pub(super) struct Sizing {
     bytes_per_s: Option<f64>,
 }
 
-/// Samples while unpacked take about 120 bytes, and two batches are in memory at a time.
-const MAX_SAMPLES: u64 = 65_536;
+/// Samples while unpacked take about 120 bytes, and two batches are in memory at a time, several times over.
+const MAX_SAMPLES: u64 = 32_768;
 const MIN_SAMPLES: u64 = 250;
 const FIRST_SAMPLES: u64 = 8_192;
 /// A batch should take about this long: long enough that its overhead does not count, short enough that a cut

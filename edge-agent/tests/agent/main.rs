@@ -51,10 +51,13 @@ async fn bad_usage_and_configuration_exit_with_2() {
     let agent = Agent::new();
     let unknown_key = agent.clone().with("mqtt.no_such_key", "1").output(&["status"]).await;
     let unknown_command = agent.output(&["no-such-command"]).await;
+    let log = agent.clone().with("agent.log", "no=such=level").output(&["run"]).await;
+    let ca_file = agent.clone().with("cloud.ca_file", "/no/such.pem").output(&["run"]).await;
     let no_file = agent.output(&["status", "--config", "/no/such.toml"]).await;
 
-    let codes = [&unknown_key, &unknown_command, &no_file].map(|output| output.status.code());
-    assert_eq!(codes, [Some(2); 3]);
+    let outputs = [&unknown_key, &unknown_command, &no_file, &log, &ca_file];
+    assert_eq!(outputs.map(|output| output.status.code()), [Some(2); 5]);
+    assert!(agent::stderr(&ca_file).contains("`cloud.ca_file`"));
     assert!(agent::stderr(&unknown_key).contains("`mqtt.no_such_key` is unknown"));
 }
 
