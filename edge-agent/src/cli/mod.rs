@@ -4,7 +4,7 @@ mod device;
 mod diag;
 
 use crate::config::{Config, ConfigError, Flags};
-use crate::journal::{Journal, JournalConfig};
+use crate::journal::{self, Journal, JournalConfig};
 use crate::ops::actions::{Actions, Ask};
 use crate::ops::clock::Clock;
 use crate::ops::control;
@@ -133,7 +133,13 @@ async fn perform(command: Command, config: Config) -> Result<()> {
             let now_ms = Clock::system().latest_ms();
             say(crate::front_door::tls::BranchCa::open(&folder, now_ms)?.export().trim_end())
         }
-        Command::Journal(JournalCommand::Verify) => say(""),
+        Command::Journal(JournalCommand::Verify) => {
+            let path = JournalConfig::new(&config.agent.state_dir).path();
+            let report = tokio::task::spawn_blocking(move || journal::verify(&path)).await??;
+            say(&report.to_string())?;
+            anyhow::ensure!(report.is_sound(), "the journal is damaged");
+            Ok(())
+        }
         Command::Diag { file } => diag::perform(&config, &file).await,
     }
 }

@@ -150,6 +150,25 @@ async fn the_diagnostic_file_holds_no_secret() {
 }
 
 #[tokio::test]
+async fn a_journal_is_verified_also_while_it_is_used() {
+    let agent = Agent::new();
+    agent.output(&["device", "add", "machine", "bike-1"]).await;
+    let running = agent.ready().await;
+    let sound = agent.output(&["journal", "verify"]).await;
+    drop(running);
+
+    let file = agent.state().join("journal.db");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle..].fill(0x5a);
+    std::fs::write(&file, bytes).unwrap();
+    let damaged = agent.output(&["journal", "verify"]).await;
+
+    assert_eq!(sound.status.code(), Some(0), "{}", agent::stdout(&sound));
+    assert_eq!(damaged.status.code(), Some(1), "{}", agent::stdout(&damaged));
+}
+
+#[tokio::test]
 async fn the_branch_ca_is_exported() {
     let agent = Agent::new();
 

@@ -1,1 +1,0 @@
-//! `edge-agent journal verify`
