@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domains::{edges, telemetry};
 use crate::events;
-use crate::http::server;
+use crate::http::{ops, server};
 use crate::jobs;
 use crate::postgres::{self, Postgres};
 use crate::router::router;
@@ -62,6 +62,7 @@ async fn run(
 fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
     tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
     tasks.spawn(edges::share_live(app.clone()));
+    tasks.spawn(ops::tidy_metrics(app.stop.clone()));
     tasks.spawn(jobs::run(app.clone()));
     tasks.spawn(telemetry::run(app.clone()));
 }

@@ -1,12 +1,11 @@
 //! Everything that can go wrong in a request, and how it is told: RFC 9457 `application/problem+json`.
 
+use super::problem::{FieldError, Problem, invalid, unreadable};
 use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
-use utoipa::ToSchema;
 
 /// What a handler answers.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,56 +49,6 @@ pub struct Refusal {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
-/// How an error looks to a client.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Problem {
-    /// Reference that identifies the kind of problem: `/problems/` and the code.
-    #[serde(rename = "type")]
-    #[schema(example = "/problems/not_found")]
-    pub kind: String,
-    /// The kind of problem in words.
-    #[schema(example = "Not Found")]
-    pub title: String,
-    /// HTTP status.
-    #[schema(example = 404)]
-    pub status: u16,
-    /// What went wrong this time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Path of the request.
-    #[schema(example = "/api/v1/machines")]
-    pub instance: String,
-    /// Stable, for programs.
-    #[schema(example = "not_found")]
-    pub code: &'static str,
-    /// To be named when reporting the problem.
-    pub request_id: String,
-    /// When it happened, RFC 3339.
-    #[schema(format = DateTime)]
-    pub timestamp: String,
-    /// Which fields are wrong (422).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
-    pub errors: Vec<FieldError>,
-    /// Further members of some codes.
-    #[serde(flatten)]
-    #[schema(ignore)]
-    pub members: Map<String, Value>,
-}
-
-/// What is wrong with one field.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct FieldError {
-    /// Path of the field.
-    #[schema(example = "email")]
-    pub field: String,
-    /// Stable, for programs.
-    #[schema(example = "invalid")]
-    pub code: String,
-    /// In words.
-    pub message: String,
-}
-
 impl Refusal {
     pub fn new(status: StatusCode, code: &'static str) -> Self {
         Self { status, code, detail: None, members: Map::new(), headers: Vec::new() }
@@ -123,47 +72,6 @@ impl Refusal {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         self.headers.push((name, value.into()));
-        self
-    }
-}
-
-impl Problem {
-    /// A problem that says no more than its status does. What belongs to the request is filled in by the
-    /// outermost layer.
-    pub(super) fn new(status: StatusCode, code: &'static str) -> Self {
-        Self {
-            kind: format!("/problems/{code}"),
-            title: status.canonical_reason().unwrap_or("Error").to_owned(),
-            status: status.as_u16(),
-            detail: None,
-            instance: String::new(),
-            code,
-            request_id: String::new(),
-            timestamp: String::new(),
-            errors: Vec::new(),
-            members: Map::new(),
-        }
-    }
-
-    /// The problem of an answer that came from a library, with nothing but a status.
-    pub(super) fn of_status(status: StatusCode) -> Self {
-        let code = match status {
-            StatusCode::UNAUTHORIZED => "unauthorized",
-            StatusCode::FORBIDDEN => "forbidden",
-            StatusCode::NOT_FOUND => "not_found",
-            StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
-            StatusCode::REQUEST_TIMEOUT => "request_timeout",
-            StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
-            StatusCode::SERVICE_UNAVAILABLE => "unavailable",
-            status if status.is_server_error() => "internal",
-            _ => "bad_request",
-        };
-        Self::new(status, code)
-    }
-
-    fn detailed(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
         self
     }
 }
@@ -196,33 +104,6 @@ impl Error {
             Self::Internal(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
-}
-
-fn invalid(errors: impl Iterator<Item = FieldError>) -> Problem {
-    let errors = errors.collect();
-    Problem { errors, ..Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "validation_failed") }
-        .detailed("some fields are not valid")
-}
-
-/// The library's text names the field that does not fit; names of our types are taken out.
-fn unreadable(status: StatusCode, text: &str) -> Problem {
-    let words: Vec<_> = text.split(' ').collect();
-    let mut said = Vec::with_capacity(words.len());
-    let mut words = words.into_iter();
-    while let Some(word) = words.next() {
-        match word {
-            "struct" | "enum" => {
-                words.next();
-                said.push(if word == "struct" { "an object" } else { "a value" });
-            }
-            word => said.push(word),
-        }
-    }
-    let problem = match status {
-        StatusCode::UNPROCESSABLE_ENTITY => Problem::new(status, "validation_failed"),
-        status => Problem::of_status(status),
-    };
-    problem.detailed(said.join(" "))
 }
 
 impl fmt::Display for Error {
@@ -332,34 +213,5 @@ impl From<QueryRejection> for Error {
 impl From<PathRejection> for Error {
     fn from(rejection: PathRejection) -> Self {
         Self::Path(rejection)
-    }
-}
-
-/// Turns the violation of a named constraint into an answer for the client.
-pub trait OnConstraint<T> {
-    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T>;
-}
-
-impl<T, E: Into<Error> + ConstraintName> OnConstraint<T> for std::result::Result<T, E> {
-    fn on_constraint(self, name: &str, error: impl FnOnce() -> Error) -> Result<T> {
-        self.map_err(|found| if found.constraint() == Some(name) { error() } else { found.into() })
-    }
-}
-
-/// Errors that may carry the name of the constraint that was violated.
-pub trait ConstraintName {
-    fn constraint(&self) -> Option<&str>;
-}
-
-impl ConstraintName for sqlx::Error {
-    fn constraint(&self) -> Option<&str> {
-        self.as_database_error()?.constraint()
-    }
-}
-
-impl ConstraintName for Error {
-    fn constraint(&self) -> Option<&str> {
-        let Self::Internal(error) = self else { return None };
-        error.downcast_ref::<sqlx::Error>()?.constraint()
     }
 }

@@ -1,6 +1,6 @@
 //! The outermost layer: names every request, logs and counts it, and renders problems.
 
-use super::error::Problem;
+use super::problem::Problem;
 use crate::app::App;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};

@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -147,6 +148,19 @@ pub fn recorder() -> &'static PrometheusHandle {
         handle
     })
 }
+
+/// Sorts what was recorded into buckets even while nobody reads the metrics; else it would pile up.
+pub async fn tidy_metrics(stop: CancellationToken) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = ticks.tick() => recorder().run_upkeep(),
+        }
+    }
+}
+
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 const DURATION_BUCKETS: [f64; 9] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0];
 
