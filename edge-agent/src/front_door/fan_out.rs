@@ -146,7 +146,6 @@ fn knock(tx: &mut LinkTx) -> Result<()> {
     answered(tx.unsubscribe(String::new()))
 }
 
-#[expect(clippy::result_large_err, reason = "rumqttd's error, which ends here")]
 fn answered(sent: Result<usize, LinkError>) -> Result<()> {
     sent.map(|_| ()).context("the router has stopped")
 }

@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 /// A dead peer is noticed after about two minutes, even if its client wanted no keep-alive.
 const KEEP_ALIVE: TcpKeepalive = TcpKeepalive::new()
-    .with_time(Duration::from_secs(60))
+    .with_time(Duration::from_mins(1))
     .with_interval(Duration::from_secs(15))
     .with_retries(4);
 /// The kernel drops connections that wait longer than this for the accept loop.

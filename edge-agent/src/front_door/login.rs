@@ -1,7 +1,7 @@
 //! Who a CONNECT is from: the device's code with its secret, or a client certificate with the code as its name.
 //! The client id proves nothing and is ignored.
 
-use super::codec::{Connect, Reason, Version};
+use super::codec::{Connect, Reason, Text, Version};
 use crate::registry::{Device, Registry};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub fn log_in(
     if connect.version == Version::V311 && is_nameless && !connect.clean {
         return Err(Reason::BAD_CLIENT_ID);
     }
-    let user = connect.user.as_ref().map(|user| user.as_str()).filter(|user| !user.is_empty());
+    let user = connect.user.as_ref().map(Text::as_str).filter(|user| !user.is_empty());
     let device = match (certified, user) {
         (Some(code), None) => by_certificate(registry, code),
         (Some(code), Some(user)) if code == user => by_certificate(registry, code),

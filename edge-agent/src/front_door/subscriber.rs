@@ -28,9 +28,10 @@ impl Reader<'_> {
         // The router knows of it before the client does, or what is sent meanwhile would be lost.
         let mut new_link = None;
         for (filter, change) in todo {
-            match self.link_up(&filter, change).await {
-                Ok(rx) => new_link = new_link.or(rx),
-                Err(_) => info!("a subscription failed because the fan-out has stopped"),
+            if let Ok(received) = self.link_up(&filter, change).await {
+                new_link = new_link.or(received);
+            } else {
+                info!("a subscription failed because the fan-out has stopped");
             }
         }
         self.connection.outbox.write(|to| {
@@ -55,16 +56,15 @@ impl Reader<'_> {
     /// Tells the router. With the first subscription comes the receiving half of a link.
     async fn link_up(&mut self, filter: &str, change: Change) -> anyhow::Result<Option<LinkRx>> {
         let mut received = None;
-        let link = match &self.link {
-            Some(link) => link,
-            None => {
-                let (link, rx) = self.connection.door.fan_out.link().await?;
-                if self.rights.device().kind == DeviceKind::Observer {
-                    self.connection.door.fan_out.count_observer(true);
-                }
-                received = Some(rx);
-                self.link.insert(link)
+        let link = if let Some(link) = &self.link {
+            link
+        } else {
+            let (link, rx) = self.connection.door.fan_out.link().await?;
+            if self.rights.device().kind == DeviceKind::Observer {
+                self.connection.door.fan_out.count_observer(true);
             }
+            received = Some(rx);
+            self.link.insert(link)
         };
         if change == Change::Again {
             link.unsubscribe(filter).await?;

@@ -19,6 +19,8 @@ struct Subscription {
     filter: String,
     qos: u8,
     wants_retained: bool,
+    /// Place in the router's log of the filter that comes next.
+    next: Option<u64>,
 }
 
 /// What the router has to do for a granted filter.
@@ -48,10 +50,15 @@ impl Subscriptions {
     pub fn add(&mut self, filter: &str, qos: u8, retained: Retained) -> Change {
         let wants_retained = retained != Retained::Never;
         if let Some(known) = self.filters.iter_mut().find(|known| known.filter == filter) {
-            (known.qos, known.wants_retained) = (qos, wants_retained);
+            (known.qos, known.wants_retained, known.next) = (qos, wants_retained, None);
             return if retained == Retained::Always { Change::Again } else { Change::Same };
         }
-        self.filters.push(Subscription { filter: filter.to_owned(), qos, wants_retained });
+        self.filters.push(Subscription {
+            filter: filter.to_owned(),
+            qos,
+            wants_retained,
+            next: None,
+        });
         Change::New
     }
 
@@ -83,6 +90,15 @@ impl Subscriptions {
         let id = self.free_id();
         self.unacked.insert(id);
         Some(Delivery::AtLeastOnce(id))
+    }
+
+    /// Notes the place of a message in the router's log, and tells how many were overwritten there before this
+    /// subscriber got them. With overlapping filters nobody can tell which log a place belongs to.
+    pub fn missed(&mut self, topic: &str, place: u64) -> u64 {
+        let mut covering = self.filters.iter_mut().filter(|known| covers(&known.filter, topic));
+        let (Some(known), None) = (covering.next(), covering.next()) else { return 0 };
+        let expected = known.next.replace(place + 1);
+        expected.map_or(0, |expected| place.saturating_sub(expected))
     }
 
     /// The client took a message; whether that made room.
@@ -146,6 +162,18 @@ mod tests {
         assert_eq!(subscriptions.add("a", 0, Retained::Never), Change::Same);
         assert_eq!(subscriptions.deliver("a", true), None);
         assert_eq!(subscriptions.deliver("a", false), Some(Delivery::AtMostOnce));
+    }
+
+    #[test]
+    fn overwritten_messages_are_counted() {
+        let mut subscriptions = Subscriptions::new(10);
+        subscriptions.add("a/+", 0, Retained::Always);
+        subscriptions.add("b", 0, Retained::Always);
+
+        let counts = [("a/1", 5), ("a/2", 6), ("b", 90), ("a/1", 10), ("c", 1)];
+
+        let missed = counts.map(|(topic, place)| subscriptions.missed(topic, place));
+        assert_eq!(missed, [0, 0, 0, 3, 0]);
     }
 
     #[test]

@@ -109,6 +109,12 @@ fn deliver(connection: &Connection, forward: &Forward, to: &mut BytesMut) {
     let publish = &forward.publish;
     let Ok(topic) = std::str::from_utf8(&publish.topic) else { return };
     let mut subscriptions = connection.subscriptions();
+    if let Some((_, place)) = forward.cursor {
+        let missed = subscriptions.missed(topic, place);
+        if missed > 0 {
+            connection.door.counters.missed.increment(missed);
+        }
+    }
     let Some(delivery) = subscriptions.deliver(topic, publish.retain) else { return };
     let packet_id = match delivery {
         Delivery::AtMostOnce => None,

@@ -12,6 +12,7 @@ pub mod reason;
 pub mod write;
 
 pub use connect::{Connect, Will};
+pub use cursor::Text;
 pub use frame::{Frame, Framer};
 pub use packet::{Packet, Publish, Subscribe};
 pub use reason::Reason;
