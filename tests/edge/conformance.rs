@@ -4,6 +4,8 @@ use crate::door::{Door, OBSERVED, device_id, secret, soon};
 use protocol::sync::entry::{Body, DeviceState};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
+use tests::wait;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
@@ -91,13 +93,14 @@ async fn mosquitto_over_tls_leaves_its_will() {
     command.args(["-V", "mqttv5", "-h", "localhost", "-p", &port, "-u", "bike"]);
     command.args(["-P", &secret("bike"), "-t", "gymwire/v1/machines/bike/commands", "--cafile"]);
     command.arg(&ca).args(["--will-topic", STATUS, "--will-retain", "--will-payload"]);
-    command.arg(r#"{"state":"offline"}"#).args(["-d"]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let (mut child, mut lines) = subscriber(&mut command).await;
-    soon(async {
-        while !lines.next_line().await.unwrap().unwrap().contains("Subscribed") {}
+    command.arg(r#"{"state":"offline"}"#);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    wait::until_true("the client is connected", Duration::from_secs(20), async || {
+        Ok(door.edge.metric("gymwire_mqtt_connections").await? > 0.0)
     })
-    .await;
+    .await
+    .unwrap();
 
     child.kill().await.unwrap();
 
@@ -106,9 +109,11 @@ async fn mosquitto_over_tls_leaves_its_will() {
     assert_eq!(screen.message().await.2, br#"{"state":"offline"}"#);
     let (events, _) = door.stop_and_read().await;
     let is_will = |body: &Body| matches!(body, Body::Status(s) if s.state == DeviceState::Offline);
-    assert!(events.iter().any(|event| {
-        event.source.device() == Some(device_id("bike")) && is_will(&event.body)
-    }));
+    assert!(
+        events.iter().any(|event| {
+            event.source.device() == Some(device_id("bike")) && is_will(&event.body)
+        })
+    );
 }
 
 /// Where `packaging/setup.sh` puts paho.

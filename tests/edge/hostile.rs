@@ -100,7 +100,9 @@ async fn at_the_limit_of_connections_the_answer_is_busy_and_a_place_that_frees_c
     drop(bike);
 
     soon(async {
-        while Client::connect(door.plain, &Login::new(5, "gate", &gate)).await.1.unwrap().1[1] != 0 {}
+        while Client::connect(door.plain, &Login::new(5, "gate", &gate)).await.1.unwrap().1[1] != 0
+        {
+        }
     })
     .await;
 }

@@ -349,7 +349,11 @@ async fn every_payload_wrong_in_every_field_is_among_the_rejects_and_hurts_nobod
         for (reject, wrong) in found.iter().zip(wrong) {
             let payload = String::from_utf8_lossy(&wrong.payload[..wrong.payload.len().min(90)]);
             let expected = (wrong.code, wrong.field.as_deref());
-            assert_eq!((reject.code.as_str(), reject.field.as_deref()), expected, "{leaf} {payload}");
+            assert_eq!(
+                (reject.code.as_str(), reject.field.as_deref()),
+                expected,
+                "{leaf} {payload}"
+            );
             assert_eq!(reject.payload, wrong.payload[..wrong.payload.len().min(256)]);
         }
     }

@@ -14,7 +14,15 @@ const BRANCH: [(&str, Role); 5] = [
 
 /// Leaves that devices publish, and that they subscribe, by the contract.
 const IN: [&str; 10] = [
-    "telemetry", "set", "status", "maintenance", "ftms", "csafe", "results", "tap", "challenge",
+    "telemetry",
+    "set",
+    "status",
+    "maintenance",
+    "ftms",
+    "csafe",
+    "results",
+    "tap",
+    "challenge",
     "results",
 ];
 const OUT: [&str; 5] = ["link", "commands", "challenge", "decision", "errors"];
