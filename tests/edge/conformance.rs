@@ -27,7 +27,7 @@ async fn ends_with(command: &mut Command, status: i32) -> String {
     said
 }
 
-async fn subscriber(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>) {
+fn subscriber(command: &mut Command) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = command.spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     (child, lines)
@@ -43,7 +43,7 @@ async fn mosquitto_works(version: &'static str) {
     ends_with(&mut publish(STATUS, r#"{"state":"idle"}"#, &["-r"]), 0).await;
     let mut screen = mosquitto("mosquitto_sub", &door, version, "screen");
     screen.args(["-q", "1", "-t", OBSERVED, "-t", STATUS, "-F", "%r %t %p"]);
-    let (_child, mut lines) = subscriber(&mut screen).await;
+    let (_child, mut lines) = subscriber(&mut screen);
 
     let kept = soon(lines.next_line()).await.unwrap().unwrap();
     ends_with(&mut publish(TELEMETRY, r#"{"seq":1,"boot":5,"power_w":90}"#, &[]), 0).await;

@@ -18,8 +18,8 @@ pub struct Api {
     /// Its state: clock, pool, keys.
     pub app: App,
     router: axum::Router,
-    // The pool is gone before its database. Another instance over it has none of its own.
-    db: Option<Db>,
+    // The pool is gone before its database.
+    db: Db,
 }
 
 /// What it answered.
@@ -47,20 +47,12 @@ impl Api {
         let app =
             App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;
         let router = cloud_api::router(&app);
-        Ok(Self { app, router, db: Some(db) })
-    }
-
-    /// Another instance, over the database of one that lives longer.
-    pub fn over(app: App) -> Self {
-        Self { router: cloud_api::router(&app), app, db: None }
+        Ok(Self { app, router, db })
     }
 
     /// Its database.
-    ///
-    /// # Panics
-    /// If it is not its own.
     pub fn db(&self) -> &Db {
-        self.db.as_ref().expect("a database of its own")
+        &self.db
     }
 
     /// Any request.
