@@ -18,8 +18,8 @@ pub struct Api {
     /// Its state: clock, pool, keys.
     pub app: App,
     router: axum::Router,
-    // The pool is gone before its database.
-    db: Db,
+    // The pool is gone before its database. Another instance over it has none of its own.
+    db: Option<Db>,
 }
 
 /// What it answered.
@@ -47,12 +47,20 @@ impl Api {
         let app =
             App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;
         let router = cloud_api::router(&app);
-        Ok(Self { app, router, db })
+        Ok(Self { app, router, db: Some(db) })
+    }
+
+    /// Another instance, over the database of one that lives longer.
+    pub fn over(app: App) -> Self {
+        Self { router: cloud_api::router(&app), app, db: None }
     }
 
     /// Its database.
+    ///
+    /// # Panics
+    /// If it is not its own.
     pub fn db(&self) -> &Db {
-        &self.db
+        self.db.as_ref().expect("a database of its own")
     }
 
     /// Any request.
