@@ -71,6 +71,8 @@ impl Options {
             // Without fsync it costs nothing, and what was committed outlives a kill of the server.
             ("synchronous_commit", "on"),
             ("full_page_writes", sync),
+            // Below its own folder: a server that is killed leaves nothing behind in /dev/shm.
+            ("dynamic_shared_memory_type", "mmap"),
             ("max_connections", "200"),
             ("timezone", "UTC"),
             ("log_timezone", "UTC"),
