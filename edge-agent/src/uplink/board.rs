@@ -23,6 +23,8 @@ struct Shared {
 struct Inner {
     devices: HashMap<DeviceId, LiveDevice>,
     changed: HashSet<DeviceId>,
+    /// Known from before the agent's start only.
+    unheard: HashSet<DeviceId>,
     as_of: Position,
 }
 
@@ -30,7 +32,12 @@ impl Board {
     /// An empty board over a journal that was just opened.
     pub fn new(epoch: u64) -> Self {
         let as_of = Position { epoch, seq: 0 };
-        let inner = Inner { devices: HashMap::new(), changed: HashSet::new(), as_of };
+        let inner = Inner {
+            devices: HashMap::new(),
+            changed: HashSet::new(),
+            unheard: HashSet::new(),
+            as_of,
+        };
         Self(Arc::new(Shared { inner: Mutex::new(inner), changed: Notify::new() }))
     }
 
@@ -50,7 +57,22 @@ impl Board {
 
     /// Takes in what a device said before the agent's start.
     pub fn remember(&self, device: DeviceId, status: &DeviceStatus) {
-        self.lock().status(device, status);
+        let mut inner = self.lock();
+        inner.status(device, status);
+        inner.unheard.insert(device);
+    }
+
+    /// Devices that were there before the agent's start, were not heard since and are not connected have gone:
+    /// nobody was here to publish their last will.
+    pub fn doubt(&self, is_online: impl Fn(DeviceId) -> bool) {
+        let mut inner = self.lock();
+        let unheard = std::mem::take(&mut inner.unheard);
+        for device in unheard.into_iter().filter(|device| !is_online(*device)) {
+            inner.entry(device).state = DeviceState::Offline;
+            inner.changed.insert(device);
+        }
+        drop(inner);
+        self.0.changed.notify_one();
     }
 
     /// Until something changed since the last [`changes`](Self::changes).
@@ -99,6 +121,7 @@ impl Inner {
     }
 
     fn sample(&mut self, device: DeviceId, mono_ms: u64, sample: &Sample) {
+        self.unheard.remove(&device);
         let entry = self.entry(device);
         entry.sample = Some(LiveSample::new(mono_ms, &sample.fields));
         // What sends samples is there, whatever its last will said.
@@ -109,6 +132,7 @@ impl Inner {
     }
 
     fn status(&mut self, device: DeviceId, status: &DeviceStatus) {
+        self.unheard.remove(&device);
         let entry = self.entry(device);
         entry.state = status.state;
         entry.error.clone_from(&status.error);
@@ -122,5 +146,65 @@ impl Inner {
             error: None,
             sample: None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::machine::{Field, Fields};
+    use protocol::sync::entry::Source;
+    use protocol::time::Stamp;
+    use uuid::Uuid;
+
+    const BIKE: DeviceId = DeviceId(Uuid::from_u128(1));
+    const ROWER: DeviceId = DeviceId(Uuid::from_u128(2));
+
+    fn status(state: DeviceState) -> DeviceStatus {
+        DeviceStatus { state, firmware: None, uptime_ms: None, error: None }
+    }
+
+    fn committed(seq: u64, device: DeviceId, what: What) -> Committed {
+        let stamp = Stamp { boot: 1, mono_ms: seq * 10, wall_ms: 0, synced: false };
+        let item = Item { source: Source::Device(device), stamp, what, publish: None };
+        Committed { position: Position { epoch: 5, seq }, items: vec![item] }
+    }
+
+    fn sample(speed_mps: f64) -> What {
+        let mut fields = Fields::default();
+        fields.set(Field::SpeedMps, speed_mps);
+        What::Telemetry(vec![Sample { fields, ..Sample::default() }])
+    }
+
+    #[test]
+    fn only_the_last_word_of_each_device_is_told_and_once() {
+        let board = Board::new(5);
+        board.take_in(&committed(1, BIKE, sample(1.0)));
+        board.take_in(&committed(2, BIKE, sample(2.0)));
+
+        let (as_of, changes) = board.changes();
+
+        assert_eq!(as_of, Position { epoch: 5, seq: 2 });
+        assert_eq!(changes.len(), 1);
+        let last = changes[0].sample.as_ref().unwrap();
+        assert_eq!(last.fields().value(Field::SpeedMps), Some(2.0));
+        assert_eq!(changes[0].state, DeviceState::InUse);
+        assert!(board.changes().1.is_empty());
+        assert_eq!(board.all().1.len(), 1);
+    }
+
+    #[test]
+    fn who_did_not_come_back_after_a_restart_is_offline() {
+        let board = Board::new(5);
+        board.remember(BIKE, &status(DeviceState::InUse));
+        board.remember(ROWER, &status(DeviceState::InUse));
+        board.take_in(&committed(1, ROWER, What::Event(Body::Status(status(DeviceState::Idle)))));
+
+        board.doubt(|_| false);
+
+        let (_, devices) = board.all();
+        let state = |id| devices.iter().find(|device| device.device == id).unwrap().state;
+        assert_eq!((state(BIKE), state(ROWER)), (DeviceState::Offline, DeviceState::Idle));
+        assert_eq!(board.online(), 1);
     }
 }

@@ -26,10 +26,14 @@ use http::{Clients, Failure};
 use link::{Lane, Link};
 use outgoing::Outgoing;
 use protocol::sync::entry::{Body, Notice};
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 use token::Cloud;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+
+const TIME_TO_RECONNECT: Duration = Duration::from_mins(1);
 
 /// What the lanes work with.
 pub struct Uplink {
@@ -93,7 +97,18 @@ impl Uplink {
                 Ok(())
             }
             end = self.lanes(&mut answers) => end,
+            never = self.doubt() => match never {},
         }
+    }
+
+    /// What was known before the start is doubted once everybody had time to connect again.
+    async fn doubt(&self) -> Infallible {
+        tokio::time::sleep(TIME_TO_RECONNECT).await;
+        self.board.doubt(|id| {
+            let bridge = self.registry.by_id(id).and_then(|device| device.bridge);
+            self.publisher.online(id) || bridge.is_some_and(|bridge| self.publisher.online(bridge))
+        });
+        std::future::pending().await
     }
 
     async fn follow(
