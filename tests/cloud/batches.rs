@@ -15,6 +15,7 @@ use protocol::sync::entry::{
 };
 use protocol::time::Stamp;
 use tests::api::Answer;
+use tests::seed::Seed;
 
 fn idle() -> Body {
     let state = DeviceState::Idle;
@@ -392,5 +393,47 @@ async fn a_device_whose_code_is_taken_is_refused_and_staff_are_told() -> Result<
     let notices = "SELECT count(*) FROM notices WHERE code = 'device_refused'";
     assert_eq!(scene.count(notices).await?, 1);
     assert_eq!(scene.count("SELECT count(*) FROM devices").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn whatever_the_network_makes_of_it_each_entry_is_stored_once_and_in_order() -> Result<()> {
+    let scene = Scene::open().await?;
+    let mut seed = Seed::announced("whatever the network makes of it");
+    let mut applied = 0;
+
+    for _ in 0..80 {
+        // Anything an edge may have sent at some time, and in any order.
+        let first = seed.between(1, 61).min(applied + seed.between(0, 4));
+        let first = first.max(1);
+        let count = seed.between(1, 13);
+        let answer = scene.send(&statuses(9, first, scene.machine, count)).await?;
+        let last = first + count - 1;
+        if last <= applied || first == applied + 1 {
+            applied = applied.max(last);
+            assert_eq!(acked(&answer)?, applied);
+        } else {
+            assert_eq!(answer.json()?["expected_seq"], applied + 1);
+        }
+    }
+
+    let distinct = "SELECT count(DISTINCT seq) FROM device_statuses";
+    assert_eq!(scene.count(STATUSES).await?, applied.cast_signed());
+    assert_eq!(scene.count(distinct).await?, applied.cast_signed());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_clock_at_the_end_of_time_stops_nothing() -> Result<()> {
+    let scene = Scene::open().await?;
+
+    for (seq, wall_ms) in (1..).zip([i64::MIN, i64::MAX, 253_402_300_799_000]) {
+        let clock = Stamp { boot: seq, mono_ms: 0, wall_ms, synced: true };
+        let batch = telemetry(1, seq, scene.machine, clock, &[sample(0, seq, 0, 0)]);
+        acked(&scene.send(&batch).await?)?;
+    }
+    run_due_jobs(&scene.api.app).await?;
+
+    assert_eq!(scene.count("SELECT count(*) FROM dirty_hours").await?, 0);
     Ok(())
 }

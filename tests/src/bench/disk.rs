@@ -70,7 +70,13 @@ pub async fn run(mqtt: SocketAddr, logins: &[Login], seconds: u64, boot: u64) ->
     Ok(())
 }
 
-async fn machine(mqtt: SocketAddr, login: Login, seconds: u64, phase: Duration, boot: u32) -> Result<()> {
+async fn machine(
+    mqtt: SocketAddr,
+    login: Login,
+    seconds: u64,
+    phase: Duration,
+    boot: u32,
+) -> Result<()> {
     let mut connection = Connection::open(mqtt, &login).await?;
     let topic = format!("gymwire/v1/machines/{}/telemetry", login.user);
     let mut template = Template::new(boot);

@@ -59,7 +59,12 @@ fn phase(seed: &mut Seed) -> Duration {
     GAP.mul_f64(seed.unit()) + Duration::from_millis(500)
 }
 
-async fn samples(mqtt: SocketAddr, login: Login, mut seed: Seed, first: Duration) -> Result<Histogram<u64>> {
+async fn samples(
+    mqtt: SocketAddr,
+    login: Login,
+    mut seed: Seed,
+    first: Duration,
+) -> Result<Histogram<u64>> {
     let topic = format!("gymwire/v1/machines/{}/telemetry", login.user);
     let mut template = Template::new(seed.next_u32());
     paced(mqtt, &login, first, |number, connection| {

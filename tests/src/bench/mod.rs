@@ -22,7 +22,8 @@ use table::Row;
 /// Runs those measurements whose name contains one of `wanted` (all, if there is none), and tells every row as
 /// soon as it is known.
 pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
-    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
+    let is_wanted =
+        |name: &str| wanted.is_empty() || wanted.iter().any(|want| name.contains(want.as_str()));
     if is_wanted("acks") {
         acks::measure().await?.iter().for_each(tell);
     }

@@ -34,7 +34,11 @@ pub async fn measure() -> Result<Vec<Row>> {
     )])
 }
 
-async fn all_connect(connector: &TlsConnector, mqtts: SocketAddr, logins: &[Login]) -> Result<Duration> {
+async fn all_connect(
+    connector: &TlsConnector,
+    mqtts: SocketAddr,
+    logins: &[Login],
+) -> Result<Duration> {
     let start = Instant::now();
     let mut connecting = JoinSet::new();
     for login in logins {

@@ -82,7 +82,7 @@ pub async fn replace(
     rolled: &Hour,
 ) -> sqlx::Result<()> {
     let (machine, from) = (dirty.machine_id.0, dirty.hour);
-    let to = from + Duration::HOUR;
+    let to = from.saturating_add(Duration::HOUR);
     query!(
         "DELETE FROM telemetry_rollups_10s WHERE machine_id = $1 AND at >= $2 AND at < $3",
         machine,

@@ -64,7 +64,7 @@ async fn roll_up_hour(app: &App, dirty: &Dirty) -> anyhow::Result<bool> {
     }
     let Some(marks) = rollup_store::marks(&mut tx, dirty).await? else { return Ok(false) };
     let from = dirty.hour.checked_sub(Duration::milliseconds(LOOK_BACK_MS)).unwrap_or(dirty.hour);
-    let to = dirty.hour + Duration::HOUR;
+    let to = dirty.hour.saturating_add(Duration::HOUR);
     let chunks = store::columns_between(&mut tx, dirty.machine_id, from, to).await?;
     let start_ms = dirty.hour.unix_timestamp() * 1_000;
     let rolled = tokio::task::spawn_blocking(move || compute(&chunks, start_ms)).await?;
