@@ -15,6 +15,7 @@ pub mod load;
 pub mod metrics;
 pub mod mqtt;
 pub mod ports;
+pub mod power_cut;
 pub mod process;
 pub mod scene;
 pub mod seed;

@@ -71,15 +71,18 @@ pub fn is_damage_of(error: &rusqlite::Error) -> bool {
 pub fn set_aside(path: &Path) -> io::Result<(PathBuf, u64)> {
     let number = numbers(path)?.into_iter().max().unwrap_or(0) + 1;
     let aside = broken(path, number);
-    let log = beside(path, "-wal");
-    // The log first: alone it says nothing, while a database without its log looks whole and is not.
-    if log.exists() {
-        disk::rename(&log, &beside(&aside, "-wal"))?;
+    // The logs first: alone they say nothing, while a database without its log looks whole and is not. One that
+    // stayed would be taken for the new file's.
+    for suffix in ["-wal", "-journal"] {
+        let log = beside(path, suffix);
+        if log.exists() {
+            disk::rename(&log, &beside(&aside, suffix))?;
+        }
     }
     disk::rename(path, &aside)?;
     let _ = fs::remove_file(beside(path, "-shm"));
     for old in numbers(path)?.into_iter().filter(|old| old + KEPT_FILES <= number) {
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-journal", "-shm"] {
             let _ = fs::remove_file(beside(&broken(path, old), suffix));
         }
     }

@@ -1,0 +1,142 @@
+//! A power cut loses what the kernel had not yet put on the disk. The system calls of a program that writes to a
+//! journal are recorded; then, for many moments, a disk is built that holds what was synced by then and a random
+//! part of the rest, torn into sectors. The journal is opened on it: whatever was acked before that moment has to
+//! be there. The same test has to notice a journal that does not sync.
+
+mod disk;
+mod recording;
+
+use anyhow::{Context as _, Result, ensure};
+use disk::Disk;
+use edge_agent::journal::{Ack, AckSink, BatchLimits, Journal, JournalConfig, Received};
+use edge_agent::ops::clock::Clock;
+use recording::{Event, record};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tests::power_cut::{ids, message};
+use tests::seed::Seed;
+use tokio::sync::Notify;
+
+/// Moments that are tried.
+const CUTS: usize = 150;
+
+#[tokio::test]
+async fn whatever_was_acked_survives_a_power_cut() -> Result<()> {
+    let mut seed = Seed::announced("power cuts");
+
+    let losses = cut_often("full", &mut seed).await?;
+
+    assert_eq!(losses, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_test_notices_a_journal_that_does_not_sync() -> Result<()> {
+    let mut seed = Seed::announced("power cuts of a journal that does not sync");
+
+    let losses = cut_often("off", &mut seed).await?;
+
+    assert!(!losses.is_empty());
+    Ok(())
+}
+
+/// What was lost or doubled, in words, over all cuts.
+async fn cut_often(synchronous: &str, seed: &mut Seed) -> Result<Vec<String>> {
+    let folder = tempfile::tempdir()?;
+    let written = folder.path().join("written");
+    let events = record(&written, synchronous)?;
+    let acks = events.iter().filter(|event| matches!(event, Event::Said(_))).count();
+    ensure!(acks > 300, "only {acks} lines were recorded");
+    let mut losses = Vec::new();
+    let cuts: BTreeSet<_> =
+        (0..CUTS).map(|_| usize::try_from(seed.between(1, events.len() as u64))).collect::<Result<_, _>>()?;
+    let mut disk = Disk::default();
+    let mut said = Said::default();
+    for (index, event) in events.iter().enumerate() {
+        disk.apply(event, &written);
+        said.hear(event);
+        if cuts.contains(&index) {
+            let after = memory_folder()?;
+            disk.after_power_cut(seed).write_to(after.path())?;
+            let faults = said.compare(after.path()).await;
+            losses.extend(faults.err().map(|fault| format!("cut at {index}: {fault:#}")));
+        }
+    }
+    Ok(losses)
+}
+
+/// The disk after the cut lies in memory: it is opened once and thrown away.
+fn memory_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).context("making a folder")
+}
+
+/// What the program had said by some moment.
+#[derive(Default)]
+struct Said {
+    acked: BTreeSet<u16>,
+    in_cloud: BTreeSet<u16>,
+}
+
+impl Said {
+    fn hear(&mut self, event: &Event) {
+        let Event::Said(line) = event else { return };
+        match line.trim().split_once(' ') {
+            Some(("ack", id)) => self.acked.extend(id.parse::<u16>()),
+            Some(("cloud", id)) => self.in_cloud.extend(id.parse::<u16>()),
+            _ => {}
+        }
+    }
+
+    /// Opens what the cut left, and lets the devices send everything again that was acked.
+    async fn compare(&self, folder: &Path) -> Result<()> {
+        let mut config = JournalConfig::new(folder);
+        config.check_after = None;
+        config.limits.group_ms = 0;
+        let (journal, opened) = Journal::open(config, Clock::system())?;
+        let is_fresh = self.acked.is_empty();
+        ensure!(opened.notices.is_empty() || is_fresh, "set aside: {:?}", opened.notices);
+        send_again(&journal, &self.acked).await?;
+        let mut found = BTreeMap::<u16, u32>::new();
+        while let Some(batch) = journal.read_batch(BatchLimits::default()).await? {
+            for id in ids(&batch)? {
+                *found.entry(id).or_default() += 1;
+                let is_again = batch.epoch == opened.epoch && self.acked.contains(&id);
+                ensure!(!is_again, "message {id} was acked and is no repeat now");
+            }
+            journal.acked(batch.epoch, batch.last_seq).await;
+        }
+        journal.close().await;
+        let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
+        ensure!(doubled.is_empty(), "stored twice: {doubled:?}");
+        let is_lost = |id: &&u16| !found.contains_key(id) && !self.in_cloud.contains(id);
+        let lost: Vec<_> = self.acked.iter().filter(is_lost).collect();
+        ensure!(lost.is_empty(), "acked and lost: {lost:?}");
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize, Notify);
+
+impl AckSink for Count {
+    fn committed(&self, acks: &[(u16, u8)]) {
+        self.0.fetch_add(acks.len(), Ordering::AcqRel);
+        self.1.notify_one();
+    }
+}
+
+async fn send_again(journal: &Journal, ids: &BTreeSet<u16>) -> Result<()> {
+    let count = Arc::new(Count::default());
+    let messages = ids.iter().map(|&packet_id| {
+        let connection: Arc<dyn AckSink> = Arc::clone(&count) as _;
+        let ack = Some(Ack { connection, packet_id, reason: 0 });
+        Received { ack, dup: true, ..message(packet_id) }
+    });
+    journal.submit(messages.collect()).await?;
+    while count.0.load(Ordering::Acquire) < ids.len() {
+        count.1.notified().await;
+    }
+    Ok(())
+}
