@@ -9,6 +9,8 @@ use protocol::sync::batch::Batch;
 use protocol::sync::entry::{Body, Event, Source, Tap};
 use uuid::Uuid;
 
+const MACHINES: u16 = 5;
+
 /// Every seventh message is a tap, the others are samples of five machines.
 pub fn message(id: u16) -> Received {
     let what = if id.is_multiple_of(7) {
@@ -16,10 +18,10 @@ pub fn message(id: u16) -> Received {
         let tap_id = TapId(Uuid::from_u128(id.into()));
         What::Event(Body::Tap(Tap { tap_id, credential, age_ms: 0 }))
     } else {
-        let sample = Sample { seq: id.into(), boot: Some(1), ..Sample::default() };
+        let sample = Sample { seq: (id / MACHINES).into(), boot: Some(1), ..Sample::default() };
         What::Telemetry(vec![sample])
     };
-    let device = DeviceId(Uuid::from_u128(u128::from(id % 5) + 1));
+    let device = DeviceId(Uuid::from_u128(u128::from(id % MACHINES)));
     Received::new(Source::Device(device), what)
 }
 
@@ -27,8 +29,9 @@ pub fn message(id: u16) -> Received {
 pub fn ids(batch: &Batch) -> Result<Vec<u16>> {
     let mut ids = Vec::new();
     for part in &batch.telemetry {
+        let machine = u16::try_from(part.machine.0.as_u128())?;
         for timed in columns::decode(&part.columns)? {
-            ids.push(u16::try_from(timed.sample.seq)?);
+            ids.push(u16::try_from(timed.sample.seq)? * MACHINES + machine);
         }
     }
     for event in &batch.events {

@@ -86,7 +86,9 @@ impl Parser {
     fn reserve(&mut self, begun: &str) -> usize {
         let place = self.events.len();
         let sync = begun.strip_prefix("fsync(").or_else(|| begun.strip_prefix("fdatasync("));
-        let path = sync.and_then(|rest| self.files.get(&leading_number(rest)?)).map(|open| open.path.clone());
+        let path = sync
+            .and_then(|rest| self.files.get(&leading_number(rest)?))
+            .map(|open| open.path.clone());
         self.events.push(path.map(|path| Event::SyncStarted { path, call: place }));
         place
     }
@@ -105,7 +107,8 @@ impl Parser {
                 }
             }
             "unlink" | "unlinkat" => {
-                self.events[place] = strings.first().map(|name| Event::Removed { path: path(name) });
+                self.events[place] =
+                    strings.first().map(|name| Event::Removed { path: path(name) });
             }
             _ => self.on_file(name, arguments, &strings, result, place),
         }
@@ -154,8 +157,8 @@ impl Parser {
                 self.events[place] = Some(Event::Written { path, offset, bytes });
             }
             "ftruncate" => {
-                let length = last_number(arguments).unwrap_or(0);
-                self.events[place] = Some(Event::Resized { path, length });
+                self.events[place] =
+                    last_number(arguments).map(|length| Event::Resized { path, length });
             }
             _ => self.events.push(Some(Event::SyncEnded { path, call: place })),
         }
@@ -172,7 +175,7 @@ fn leading_number(text: &str) -> Option<i64> {
 }
 
 fn last_number(arguments: &str) -> Option<u64> {
-    arguments.trim_end_matches(')').rsplit(", ").next()?.trim().parse().ok()
+    arguments.trim_end().trim_end_matches(')').rsplit(", ").next()?.trim().parse().ok()
 }
 
 /// The quoted strings of a call; strace writes every byte of them as `\xNN`.
@@ -180,7 +183,10 @@ fn strings(arguments: &str) -> Vec<Vec<u8>> {
     let quoted = arguments.split('"').skip(1).step_by(2);
     quoted
         .map(|text| {
-            text.split("\\x").skip(1).filter_map(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok()).collect()
+            text.split("\\x")
+                .skip(1)
+                .filter_map(|hex| u8::from_str_radix(hex.get(..2)?, 16).ok())
+                .collect()
         })
         .collect()
 }
