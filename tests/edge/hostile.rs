@@ -191,9 +191,12 @@ async fn who_never_reads_is_left_alone_with_it() {
     let mut flood = JoinSet::new();
     flood.spawn(async move { deaf.send(&pings).await });
     let mut bike = door.v5("bike").await;
-    for seq in 0..50_u16 {
+    for seq in 0..500_u16 {
         let sample = format!(r#"{{"seq":{seq},"boot":1,"power_w":{seq}}}"#);
-        bike.ask(seq + 1, "gymwire/v1/machines/bike/telemetry", sample.as_bytes()).await;
+        bike.publish(seq + 1, "gymwire/v1/machines/bike/telemetry", sample.as_bytes()).await;
+    }
+    for id in 1..=500_u16 {
+        assert_eq!(bike.receive().await.unwrap().1[..2], id.to_be_bytes());
     }
 
     good_client_works(&door).await;
