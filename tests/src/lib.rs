@@ -21,4 +21,5 @@ pub mod scene;
 pub mod seed;
 pub mod site;
 pub mod staff;
+pub mod times;
 pub mod wait;

@@ -4,8 +4,8 @@ use super::flood::Template;
 use super::table::Row;
 use crate::mqtt::{Connection, Flow, Login, Pace};
 use crate::seed::Seed;
+use crate::times::Times;
 use anyhow::Result;
-use hdrhistogram::Histogram;
 use protocol::sync::entry::DeviceKind;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -45,8 +45,8 @@ pub async fn measure() -> Result<Vec<Row>> {
     ])
 }
 
-fn row(what: &str, times: &Histogram<u64>, limit: Duration) -> Row {
-    let at = |quantile| Duration::from_micros(times.value_at_quantile(quantile));
+fn row(what: &str, times: &Times, limit: Duration) -> Row {
+    let at = |quantile| times.quantile(quantile);
     Row::judged(
         what,
         format!("{:.1?}", at(0.99)),
@@ -59,12 +59,7 @@ fn phase(seed: &mut Seed) -> Duration {
     GAP.mul_f64(seed.unit()) + Duration::from_millis(500)
 }
 
-async fn samples(
-    mqtt: SocketAddr,
-    login: Login,
-    mut seed: Seed,
-    first: Duration,
-) -> Result<Histogram<u64>> {
+async fn samples(mqtt: SocketAddr, login: Login, mut seed: Seed, first: Duration) -> Result<Times> {
     let topic = format!("gymwire/v1/machines/{}/telemetry", login.user);
     let mut template = Template::new(seed.next_u32());
     paced(mqtt, &login, first, |number, connection| {
@@ -73,7 +68,7 @@ async fn samples(
     .await
 }
 
-async fn present(mqtt: SocketAddr, login: Login, first: Duration) -> Result<Histogram<u64>> {
+async fn present(mqtt: SocketAddr, login: Login, first: Duration) -> Result<Times> {
     let topic = format!("gymwire/v1/readers/{}/tap", login.user);
     paced(mqtt, &login, first, |number, connection| {
         let tap = json!({
@@ -90,12 +85,12 @@ async fn paced(
     login: &Login,
     first: Duration,
     make: impl FnMut(u64, &mut Connection),
-) -> Result<Histogram<u64>> {
+) -> Result<Times> {
     let mut connection = Connection::open(mqtt, login).await?;
-    let mut times = Histogram::new(3)?;
+    let mut times = Times::new();
     let flow = Flow { count: MESSAGES, window: 100, pace: Pace::Every(GAP, first) };
     let note = |ack: crate::mqtt::Acked| {
-        times.saturating_record(u64::try_from(ack.after.as_micros()).unwrap_or(u64::MAX));
+        times.record(ack.after);
         true
     };
     flow.run(&mut connection, make, note).await?;
@@ -103,10 +98,10 @@ async fn paced(
     Ok(times)
 }
 
-async fn collect(mut clients: JoinSet<Result<Histogram<u64>>>) -> Result<Histogram<u64>> {
-    let mut all = Histogram::new(3)?;
+async fn collect(mut clients: JoinSet<Result<Times>>) -> Result<Times> {
+    let mut all = Times::new();
     while let Some(times) = clients.join_next().await {
-        all.add(times??)?;
+        all.merge(&times??);
     }
     Ok(all)
 }

@@ -1,6 +1,7 @@
 //! `make demo`: a gym at work, an outage of the cloud in the middle of it, and a count at the end.
 
 mod figures;
+mod freshness;
 mod machines;
 mod members;
 mod place;
@@ -14,13 +15,14 @@ mod view;
 use crate::gym::Machine;
 use crate::ledger::{self, Ids};
 use crate::seed::Seed;
+use crate::times::Times;
 use crate::wait;
 use anyhow::{Context as _, Result};
 use figures::Figures;
 use report::Report;
 use script::Script;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use system::System;
 use tally::Tally;
@@ -59,7 +61,7 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
     let tally = Arc::new(Tally::new());
     let ran = open(&mut system, &options, &tally, &view, &stopped).await;
     let report = match ran {
-        Ok(()) => conclude(&mut system, &tally, &view).await,
+        Ok(to_api) => conclude(&mut system, &tally, to_api, &view).await,
         Err(error) => Err(error),
     };
     if let Ok(report) = &report {
@@ -74,14 +76,15 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
     ended.map(|()| report)
 }
 
-/// The gym is open: machines and members at work, the link cut and healed.
+/// The gym is open: machines and members at work, the link cut and healed. Gives the age of samples in the live
+/// view.
 async fn open(
     system: &mut System,
     options: &Options,
     tally: &Arc<Tally>,
     view: &View,
     stopped: &CancellationToken,
-) -> Result<()> {
+) -> Result<Times> {
     let script = Script::new(options.duration);
     let closed = CancellationToken::new();
     let seed = Seed::announced("demo");
@@ -106,11 +109,13 @@ async fn open(
             view.figures(start.elapsed(), script.is_cut(start.elapsed()), &figures);
         }
     };
+    let ages = Mutex::default();
     tokio::select! {
         () = scenes => {}
         () = stopped.cancelled() => {}
         ended = members => ended?,
         () = watching => {}
+        () = freshness::watch(&system.staff, &system.seeded.branch.id, &ages) => {}
     }
     system.link.heal();
     closed.cancel();
@@ -118,7 +123,8 @@ async fn open(
     while let Some(ended) = clients.join_next().await {
         ended??;
     }
-    system.ensure_alive()
+    system.ensure_alive()?;
+    Ok(ages.into_inner().unwrap_or_default())
 }
 
 /// Connects every machine of the demo gym.
@@ -139,7 +145,12 @@ fn populate(
 }
 
 /// Waits until everything is in the cloud, and counts.
-async fn conclude(system: &mut System, tally: &Tally, view: &View) -> Result<Report> {
+async fn conclude(
+    system: &mut System,
+    tally: &Tally,
+    to_api: Times,
+    view: &View,
+) -> Result<Report> {
     view.say("waiting until everything has reached the cloud");
     let counts = tally.counts();
     // What is missing after this time is told by the report.
@@ -147,13 +158,15 @@ async fn conclude(system: &mut System, tally: &Tally, view: &View) -> Result<Rep
         let stored: Ids = ledger::stored(&system.database).await?;
         let presented = ledger::presented(&system.database).await?;
         let everybody = counts.presented.iter().all(|code| presented.contains_key(code));
-        Ok(everybody && counts.ledger.judge(&stored).missing.is_empty())
+        let samples = i64::try_from(counts.samples)?;
+        let rolled_up = report::samples_in_api(system).await? >= samples;
+        Ok(everybody && rolled_up && counts.ledger.judge(&stored).missing.is_empty())
     })
     .await;
     if let Err(error) = drained {
         view.say(&format!("{error:#}"));
     }
-    Report::make(system, counts).await.context("cannot count")
+    Report::make(system, counts, to_api).await.context("cannot count")
 }
 
 /// Goes on as before, until a signal.

@@ -4,12 +4,13 @@ use super::system::System;
 use super::tally::Counts;
 use crate::ledger::{self, Verdict};
 use crate::metrics;
+use crate::times::Times;
 use anyhow::{Result, ensure};
-use hdrhistogram::Histogram;
 use protocol::machine::columns;
 use protocol::time::Stamp;
 use sqlx::{PgPool, Row as _};
 use std::fmt;
+use std::time::Duration;
 
 /// What came of it.
 #[derive(Debug)]
@@ -22,27 +23,28 @@ pub struct Report {
     verdict: Verdict,
     missing_taps: Vec<String>,
     doubled_taps: Vec<String>,
-    to_cloud_ms: Histogram<u64>,
+    to_cloud: Times,
+    to_api: Times,
 }
 
 impl Report {
     /// Counts in the edge's metrics, in the cloud's API and in its database.
-    pub async fn make(system: &System, counts: Counts) -> Result<Self> {
+    pub async fn make(system: &System, counts: Counts, to_api: Times) -> Result<Self> {
         let stored = ledger::stored(&system.database).await?;
         let taps = ledger::presented(&system.database).await?;
         let verdict = counts.ledger.judge(&stored);
         let times = |code: &String| taps.get(code).copied().unwrap_or(0);
         let presented = || counts.presented.iter().cloned();
-        let machines = system.seeded.machines().map(|machine| machine.id.as_str());
         Ok(Self {
             journaled_samples: metrics::read(system.edge.ports().ops, metrics::SAMPLES).await?,
             stored: stored.len(),
             stored_taps: taps.values().sum(),
-            samples_in_api: system.staff.samples(machines).await?,
+            samples_in_api: samples_in_api(system).await?,
             verdict,
             missing_taps: presented().filter(|code| times(code) == 0).collect(),
             doubled_taps: presented().filter(|code| times(code) > 1).collect(),
-            to_cloud_ms: to_cloud(&system.database).await?,
+            to_cloud: to_cloud(&system.database).await?,
+            to_api,
             counts,
         })
     }
@@ -75,9 +77,10 @@ impl fmt::Display for Report {
             ),
             ("missing", (self.verdict.missing.len() + self.missing_taps.len()).to_string()),
             ("doubled", (self.verdict.doubled.len() + self.doubled_taps.len()).to_string()),
-            ("publish to ack, telemetry (in groups)", percentiles(&counts.telemetry_us, 1_000.0)),
-            ("publish to ack, sets and states", percentiles(&counts.event_us, 1_000.0)),
-            ("sample to cloud's database", percentiles(&self.to_cloud_ms, 1.0)),
+            ("publish to ack, telemetry (in groups)", counts.telemetry_acks.to_string()),
+            ("publish to ack, sets and states", counts.event_acks.to_string()),
+            ("sample to the cloud's live view", self.to_api.to_string()),
+            ("sample to the cloud's database", self.to_cloud.to_string()),
         ];
         writeln!(f)?;
         for (name, value) in lines {
@@ -90,22 +93,13 @@ impl fmt::Display for Report {
     }
 }
 
-fn percentiles(histogram: &Histogram<u64>, per_ms: f64) -> String {
-    let at = |quantile| {
-        let value = u32::try_from(histogram.value_at_quantile(quantile)).unwrap_or(u32::MAX);
-        f64::from(value) / per_ms
-    };
-    format!(
-        "p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
-        at(0.5),
-        at(0.9),
-        at(0.99),
-        at(1.0)
-    )
+/// Samples by the roll-ups that the cloud's API gives.
+pub async fn samples_in_api(system: &System) -> Result<i64> {
+    system.staff.samples(system.seeded.machines().map(|machine| machine.id.as_str())).await
 }
 
 /// From the moment a sample was taken until its chunk was committed in the cloud.
-async fn to_cloud(db: &PgPool) -> Result<Histogram<u64>> {
+async fn to_cloud(db: &PgPool) -> Result<Times> {
     let chunks = sqlx::query(
         "SELECT columns, offset_ms, boot,
                 (extract(epoch FROM received_at) * 1000)::bigint AS received_ms
@@ -113,7 +107,7 @@ async fn to_cloud(db: &PgPool) -> Result<Histogram<u64>> {
     )
     .fetch_all(db)
     .await?;
-    let mut histogram = Histogram::new(3)?;
+    let mut times = Times::new();
     for chunk in chunks {
         let offset_ms: i64 = chunk.try_get("offset_ms")?;
         let received_ms: i64 = chunk.try_get("received_ms")?;
@@ -122,8 +116,9 @@ async fn to_cloud(db: &PgPool) -> Result<Histogram<u64>> {
             Stamp { boot: boot.cast_unsigned(), mono_ms: 0, wall_ms: offset_ms, synced: true };
         for timed in columns::decode(chunk.try_get("columns")?)? {
             let taken_ms = timed.sample.taken_ms(timed.mono_ms, &clock);
-            histogram.saturating_record(u64::try_from(received_ms - taken_ms).unwrap_or(0));
+            let after_ms = u64::try_from(received_ms - taken_ms).unwrap_or(0);
+            times.record(Duration::from_millis(after_ms));
         }
     }
-    Ok(histogram)
+    Ok(times)
 }

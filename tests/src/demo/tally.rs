@@ -2,7 +2,7 @@
 
 use crate::gym::Said;
 use crate::ledger::Ledger;
-use hdrhistogram::Histogram;
+use crate::times::Times;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ pub struct Counts {
     pub presented: Vec<String>,
     /// Machines in use.
     pub in_use: u64,
-    /// From publish to ack of telemetry, in microseconds.
-    pub telemetry_us: Histogram<u64>,
-    /// From publish to ack of sets and statuses, in microseconds.
-    pub event_us: Histogram<u64>,
+    /// From publish to ack of telemetry.
+    pub telemetry_acks: Times,
+    /// From publish to ack of sets and statuses.
+    pub event_acks: Times,
 }
 
 /// What a client keeps of a message until its ack.
@@ -57,7 +57,6 @@ impl From<&Said> for Kind {
 impl Tally {
     /// Nothing yet.
     pub fn new() -> Self {
-        let histogram = || Histogram::new(3).expect("three digits are possible");
         Self(Mutex::new(Counts {
             ledger: Ledger::default(),
             sent: 0,
@@ -66,8 +65,8 @@ impl Tally {
             sets: 0,
             presented: Vec::new(),
             in_use: 0,
-            telemetry_us: histogram(),
-            event_us: histogram(),
+            telemetry_acks: Times::new(),
+            event_acks: Times::new(),
         }))
     }
 
@@ -83,13 +82,12 @@ impl Tally {
     /// A message was acked.
     pub fn acked(&self, device: &str, boot: u32, kind: Kind, after: Duration) {
         let mut counts = self.lock();
-        let after_us = u64::try_from(after.as_micros()).unwrap_or(u64::MAX);
         counts.acked += 1;
-        let histogram = match kind {
-            Kind::Sample(_) => &mut counts.telemetry_us,
-            Kind::Set(_) | Kind::Status => &mut counts.event_us,
+        let acks = match kind {
+            Kind::Sample(_) => &mut counts.telemetry_acks,
+            Kind::Set(_) | Kind::Status => &mut counts.event_acks,
         };
-        histogram.saturating_record(after_us);
+        acks.record(after);
         match kind {
             Kind::Sample(_) => counts.samples += 1,
             Kind::Set(_) => counts.sets += 1,
