@@ -32,7 +32,8 @@ impl Db {
         Self::on(Options::new(durable_folder())).await
     }
 
-    async fn on(options: Options) -> Result<Self> {
+    /// On a certain server.
+    pub async fn on(options: Options) -> Result<Self> {
         let server = Private::start(options).await?.connect_options();
         let mut admin = server.clone().connect().await?;
         let template = template(&mut admin, &server).await?;
@@ -144,19 +145,23 @@ async fn template(admin: &mut PgConnection, server: &PgConnectOptions) -> Result
     Ok(name)
 }
 
-/// Where the shared server of this checkout lives: in memory, if there is a tmpfs.
+/// Where the shared server of this checkout lives.
 fn folder() -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    if memory.is_dir() { below(memory, "tests") } else { below(&std::env::temp_dir(), "tests") }
+    below("tests")
 }
 
 /// On a disk, where the user of the server may go.
 fn durable_folder() -> PathBuf {
-    below(Path::new("/var/tmp"), "bench")
+    named(Path::new("/var/tmp"), "bench")
 }
 
-/// A folder for this user and checkout.
-fn below(base: &Path, what: &str) -> PathBuf {
+/// A folder for this user and checkout: in memory, if there is a tmpfs.
+pub fn below(what: &str) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { named(memory, what) } else { named(&std::env::temp_dir(), what) }
+}
+
+fn named(base: &Path, what: &str) -> PathBuf {
     let mut hash = DefaultHasher::new();
     env!("CARGO_MANIFEST_DIR").hash(&mut hash);
     let user = rustix::process::geteuid().as_raw();

@@ -19,6 +19,7 @@ pub mod power_cut;
 pub mod process;
 pub mod scene;
 pub mod seed;
+pub mod server;
 pub mod site;
 pub mod staff;
 pub mod times;

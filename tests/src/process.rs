@@ -1,9 +1,10 @@
 //! One program of the workspace as a real process: started, killed, stopped, measured, by its pid and nothing else.
 
 use crate::wait;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,6 +13,18 @@ use tokio::process::{Child, Command};
 
 /// How long a program may take to stop when asked.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// A program has ended, so that waiting for what it does is in vain.
+#[derive(Debug, Clone)]
+pub struct Ended(String);
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
 
 /// A running program. It is killed when this value goes away.
 #[derive(Debug)]
@@ -97,7 +110,10 @@ impl Process {
     pub fn ensure_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} ended with {status}; its log: {}", self.name, self.tail()),
+            Some(status) => {
+                Err(Ended(format!("{} ended with {status}; its log: {}", self.name, self.tail()))
+                    .into())
+            }
         }
     }
 

@@ -42,7 +42,8 @@ impl Scene {
         Self::over(Db::new().await?).await
     }
 
-    async fn over(db: Db) -> Result<Self> {
+    /// The same over a certain database.
+    pub async fn over(db: Db) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut cloud = Cloud::over(&db.url(), folder.path())?;
         cloud.start().await?;

@@ -1,5 +1,6 @@
 //! Waiting for a condition with a deadline, instead of sleeping and hoping.
 
+use crate::process::Ended;
 use anyhow::{Result, bail};
 use std::future::Future;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use tokio::time::{Instant, sleep};
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits until `probe` gives a value, or says what did not happen within `limit`.
+/// Waits until `probe` gives a value, or says what did not happen within `limit`. Errors are asked again, except
+/// that a program has [`Ended`].
 pub async fn until<T, F, Fut>(what: &str, limit: Duration, mut probe: F) -> Result<T>
 where
     F: FnMut() -> Fut,
@@ -20,7 +22,8 @@ where
         if let Ok(Some(value)) = probed {
             return Ok(value);
         }
-        if Instant::now() >= deadline {
+        let in_vain = probed.as_ref().is_err_and(anyhow::Error::is::<Ended>);
+        if in_vain || Instant::now() >= deadline {
             match probed {
                 Err(error) => return Err(error.context(format!("not within {limit:?}: {what}"))),
                 Ok(_) => bail!("not within {limit:?}: {what}"),

@@ -10,11 +10,17 @@ use tests::load::{Role, Sender};
 use tests::mqtt::Login;
 use tests::scene::{self, Scene};
 use tests::seed::Seed;
+use tests::server::Server;
+use tests::wait;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 /// How long everything may take to reach the cloud after the last fault.
 const DRAIN_LIMIT: Duration = Duration::from_mins(1);
+const CLOUD_KILLS: u64 = 15;
+const POSTGRES_KILLS: u64 = 6;
+/// What each device sends meanwhile.
+const MESSAGES: u64 = 60;
 /// More than a device sends before its agent is killed.
 const UNTIL_KILLED: u64 = 1_000_000;
 
@@ -68,17 +74,25 @@ impl Crowd {
         Ok(Self(senders))
     }
 
-    /// Each sends a few more, and everything that is not acked yet, until all is acked.
-    async fn settle(self, edge: SocketAddr) -> Result<Ledger> {
+    /// Each sends so many more, and everything that is not acked yet, until all is acked.
+    async fn send(self, edge: SocketAddr, count: u64) -> Result<Self> {
         let mut running = JoinSet::new();
         for mut sender in self.0 {
-            running.spawn(async move { sender.run(edge, 10, || {}).await.map(|()| sender.ledger) });
+            running.spawn(async move { sender.run(edge, count, || {}).await.map(|()| sender) });
         }
-        let mut ledger = Ledger::default();
+        let mut senders = Vec::new();
         while let Some(ended) = running.join_next().await {
-            let one = ended??;
-            ledger.sent.merge(one.sent);
-            ledger.acked.merge(one.acked);
+            senders.push(ended??);
+        }
+        Ok(Self(senders))
+    }
+
+    /// The same, and what all of them know in the end.
+    async fn settle(self, edge: SocketAddr) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for sender in self.send(edge, 10).await?.0 {
+            ledger.sent.merge(sender.ledger.sent);
+            ledger.acked.merge(sender.ledger.acked);
         }
         Ok(ledger)
     }
@@ -108,4 +122,65 @@ async fn a_killed_agent_loses_and_doubles_nothing_that_was_acked() -> Result<()>
     ensure!(verdict.is_clean(), "{verdict}");
     ensure!(ledger.acked.len() as u64 > cycles() * 100, "hardly any load");
     scene.edge.stop().await
+}
+
+#[tokio::test]
+async fn a_killed_cloud_loses_and_doubles_nothing() -> Result<()> {
+    let mut seed = Seed::announced("kills of the cloud");
+    let mut scene = Scene::prepare().await?;
+    let mut crowd = Crowd::gather(&scene, &mut seed).await?;
+    scene.edge.start().await?;
+    scene::known(&scene.edge, &scene.site.reader("door-3").await?).await?;
+
+    for _ in 0..CLOUD_KILLS {
+        let sending = crowd.send(scene.edge.ports().mqtt, MESSAGES);
+        let passed = scene.link.bytes_up() + seed.between(1, 8_000);
+        let killing = async {
+            // Somewhere in a request: after a seeded number of bytes.
+            let is_there = async || Ok(scene.link.bytes_up() >= passed);
+            wait::until_true("bytes went up", DRAIN_LIMIT, is_there).await?;
+            scene.cloud.kill().await?;
+            scene.cloud.start().await
+        };
+        let (sent, killed) = tokio::join!(sending, killing);
+        killed?;
+        crowd = sent?;
+    }
+
+    let ledger = crowd.settle(scene.edge.ports().mqtt).await?;
+    let verdict = scene.judge(&ledger, DRAIN_LIMIT).await?;
+    ensure!(verdict.is_clean(), "{verdict}");
+    scene.edge.stop().await?;
+    scene.cloud.stop().await
+}
+
+#[tokio::test]
+async fn a_killed_postgres_loses_and_doubles_nothing() -> Result<()> {
+    let mut seed = Seed::announced("kills of Postgres");
+    let mut server = Server::start().await?;
+    let mut scene = Scene::over(server.db().await?).await?;
+    let mut crowd = Crowd::gather(&scene, &mut seed).await?;
+    scene.edge.start().await?;
+    scene::known(&scene.edge, &scene.site.reader("door-3").await?).await?;
+
+    for _ in 0..POSTGRES_KILLS {
+        let sending = crowd.send(scene.edge.ports().mqtt, MESSAGES);
+        let passed = scene.link.bytes_up() + seed.between(1, 8_000);
+        let killing = async {
+            let is_there = async || Ok(scene.link.bytes_up() >= passed);
+            wait::until_true("bytes went up", DRAIN_LIMIT, is_there).await?;
+            server.kill_and_start().await
+        };
+        let (sent, killed) = tokio::join!(sending, killing);
+        killed?;
+        crowd = sent?;
+    }
+
+    let ledger = crowd.settle(scene.edge.ports().mqtt).await?;
+    let verdict = scene.judge(&ledger, DRAIN_LIMIT).await?;
+    ensure!(verdict.is_clean(), "{verdict}");
+    scene.edge.stop().await?;
+    scene.cloud.stop().await?;
+    drop(scene);
+    server.remove().await
 }

@@ -1,4 +1,6 @@
 //! Stories of the whole system: cloud, edge and clients as real processes, with faults between them.
 
+mod demo;
 mod kills;
 mod power_cut;
+mod outage;
