@@ -4,7 +4,7 @@
 //! See "Database File Format" of the `SQLite` documentation.
 
 use super::classes::Class;
-use super::connection::PAGE_BYTES;
+use super::connection::{PAGE, PAGE_BYTES};
 use super::disk::beside;
 use super::entry::{ENTRY_COLUMNS, Entry};
 use super::wal;
@@ -16,7 +16,6 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-const PAGE: usize = PAGE_BYTES as usize;
 const LEAF: u8 = 0x0d;
 /// Longer than any row of ours.
 const MAX_ROW: usize = MAX_ENTRY_BYTES + 64 * 1024;

@@ -19,7 +19,7 @@ pub fn start(
     std::thread::Builder::new().name("journal-check".to_owned()).spawn(move || {
         let mut waited = Duration::ZERO;
         while waited < after {
-            let step = LOOK.min(after - waited);
+            let step = LOOK.min(after.saturating_sub(waited));
             std::thread::park_timeout(step);
             waited += step;
             if orders.upgrade().is_none() {

@@ -42,7 +42,7 @@ impl JournalConfig {
             folder: folder.into(),
             limits: Limits::default(),
             synchronous: Synchronous::Full,
-            check_after: Some(Duration::from_secs(60)),
+            check_after: Some(Duration::from_mins(1)),
         }
     }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Small pages: a commit writes whole pages, and a group of samples is one or two kilobytes.
-pub const PAGE_BYTES: u64 = 1024;
+pub const PAGE_BYTES: u64 = PAGE as u64;
+/// The same as a length in memory.
+pub const PAGE: usize = 1024;
 
 const BUSY: Duration = Duration::from_secs(5);
 

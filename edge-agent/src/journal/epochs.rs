@@ -5,6 +5,7 @@ use protocol::sync::state::Position;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// One opening of the journal for writing.
+#[expect(clippy::struct_field_names, reason = "an epoch is known by its number of that name")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
     /// Its place in the order of age.

@@ -100,10 +100,12 @@ impl Group {
     }
 }
 
+type Waiting = (Arc<dyn AckSink>, Vec<(u16, u8)>);
+
 /// Who waits, by connection.
 #[derive(Default)]
 struct Acks {
-    connections: Vec<(Arc<dyn AckSink>, Vec<(u16, u8)>)>,
+    connections: Vec<Waiting>,
     by_address: HashMap<usize, usize>,
     last: usize,
 }

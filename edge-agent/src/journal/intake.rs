@@ -37,6 +37,13 @@ pub struct Memory {
     pub rejects_seen: u64,
 }
 
+/// Whether an event came before.
+enum Novelty {
+    Repeat,
+    /// With the digests that its entry is to carry.
+    New(Option<Vec<u8>>),
+}
+
 /// What a packed sample costs at most in memory and on disk, for the bound of a group.
 const SAMPLE_BYTES: usize = 100;
 
@@ -111,7 +118,7 @@ impl Memory {
         digest: (bool, u64),
     ) -> (Option<What>, usize) {
         let number = self.devices.number(source.device());
-        let Some(digests) = self.digests_if_new(number, stamp, &body, digest) else {
+        let Novelty::New(digests) = self.novelty(number, stamp, &body, digest) else {
             self.repeats_seen += 1;
             return (None, 0);
         };
@@ -126,37 +133,19 @@ impl Memory {
             }
             body => body,
         };
-        let bytes = self.add_event(group, Event { stamp, source, body: body.clone() }, digests);
-        (Some(What::Event(body)), bytes)
+        let event = Event { stamp, source, body };
+        let bytes = add_event(group, &event, digests);
+        (Some(What::Event(event.body)), bytes)
     }
 
-    /// Puts an event into the group. Its size.
-    pub fn add_event(
-        &mut self,
-        group: &mut Group,
-        event: Event,
-        digests: Option<Vec<u8>>,
-    ) -> usize {
-        let class = Class::of(&event.body);
-        let stamp = event.stamp;
-        let mut payload = event.encode();
-        if payload.len() > MAX_ENTRY_BYTES {
-            payload = Event { body: too_large(), ..event }.encode();
-        }
-        let bytes = payload.len();
-        group.is_at_once |= class.is_at_once();
-        group.events.push(PendingEvent { class, stamp, payload, digests });
-        bytes
-    }
-
-    /// The digests that the event's entry is to carry; nothing if the event came before.
-    fn digests_if_new(
+    /// Whether the event came before.
+    fn novelty(
         &mut self,
         number: u32,
         stamp: Stamp,
         body: &Body,
         (dup, digest): (bool, u64),
-    ) -> Option<Option<Vec<u8>>> {
+    ) -> Novelty {
         let (id, boot) = match body {
             Body::Tap(tap) => (Some(tap.tap_id.0), None),
             Body::Set(set) => (set.set_id.map(|id| id.0), set.boot.map(|boot| (boot, set.seq))),
@@ -165,16 +154,16 @@ impl Memory {
         let seen = self.repeats.device(number);
         if id.is_none() && boot.is_none() && number != 0 {
             if dup && seen.knows(digest) {
-                return None;
+                return Novelty::Repeat;
             }
             seen.note_digest(digest);
             let mut digests = Vec::new();
             put_digest(&mut digests, number, digest);
-            return Some(Some(digests));
+            return Novelty::New(Some(digests));
         }
         let is_new_number = boot.is_none_or(|(boot, seq)| seen.note(boot, seq));
         let is_new_id = id.is_none_or(|id| self.recent.note(id, stamp));
-        (is_new_number && is_new_id).then_some(None)
+        if is_new_number && is_new_id { Novelty::New(None) } else { Novelty::Repeat }
     }
 
     /// Whether a commit has to write more than the entries of its group.
@@ -217,6 +206,20 @@ impl Memory {
         }
         group.samples.sort_by_key(|timed| timed.source);
     }
+}
+
+/// Puts an event into the group. Its size.
+pub fn add_event(group: &mut Group, event: &Event, digests: Option<Vec<u8>>) -> usize {
+    let class = Class::of(&event.body);
+    let Event { stamp, source, .. } = *event;
+    let mut payload = event.encode();
+    if payload.len() > MAX_ENTRY_BYTES {
+        payload = Event { stamp, source, body: too_large() }.encode();
+    }
+    let bytes = payload.len();
+    group.is_at_once |= class.is_at_once();
+    group.events.push(PendingEvent { class, stamp, payload, digests });
+    bytes
 }
 
 fn too_large() -> Body {

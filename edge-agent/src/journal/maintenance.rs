@@ -6,6 +6,7 @@ use super::commit::{self, Written};
 use super::connection::PAGE_BYTES;
 use super::disk::{self, Reserve};
 use super::epochs::Epochs;
+use super::intake::add_event;
 use super::quota::Quota;
 use super::reader::{Reader, lock};
 use super::schema;
@@ -52,11 +53,20 @@ pub struct Upkeep {
     /// The next commit should carry a snapshot of the repeats.
     pub wants_snapshot: bool,
     /// Entries of a broken file are being taken over.
-    pub is_salvaging: bool,
-    /// What they say about repeats is to be noted.
-    pub repeats_are_lost: bool,
+    pub salvage: Salvage,
     unit_entries: u64,
     last_unit: Instant,
+}
+
+/// Whether entries of a broken file are being taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Salvage {
+    /// No.
+    None,
+    /// Yes.
+    Runs,
+    /// Yes, and what they say about repeats is to be noted: the snapshot may be lost.
+    RunsWithRepeats,
 }
 
 impl Upkeep {
@@ -81,8 +91,7 @@ impl Upkeep {
             quota: Quota::default(),
             rejects: 0,
             wants_snapshot: false,
-            is_salvaging: false,
-            repeats_are_lost: false,
+            salvage: Salvage::None,
             unit_entries: 64,
             last_unit: Instant::now(),
         }
@@ -192,7 +201,7 @@ impl Writer {
 
     fn work_unit(&mut self) -> rusqlite::Result<bool> {
         // Keys of entries that are yet to be taken over lie before those that could be deleted or dropped.
-        if self.upkeep.is_salvaging {
+        if self.upkeep.salvage != Salvage::None {
             return Ok(false);
         }
         Ok((self.upkeep.wants_deletion && self.delete_unit()?) || self.quota_unit()?)
@@ -278,7 +287,7 @@ impl Writer {
         self.upkeep.checkpoint_unit(&self.connection);
         let over = self.memory.rejects.over(self.clock.mono_ms());
         for event in over {
-            let bytes = self.memory.add_event(&mut self.group, event, None);
+            let bytes = add_event(&mut self.group, &event, None);
             self.group.arrived(Instant::now(), bytes);
         }
         if let Err(error) = self.weigh() {

@@ -30,7 +30,10 @@ const MEMORY_BYTES: u64 = 16 << 20;
 impl Journal {
     /// Opens the journal, whatever is in its folder, and starts its writer.
     pub fn open(config: JournalConfig, clock: Clock) -> Result<(Self, Opened)> {
-        let found = Found::on_disk(&config).or_else(|error| Found::in_memory(&config, &error))?;
+        let found = match Found::on_disk(&config) {
+            Ok(found) => found,
+            Err(error) => Found::in_memory(config, &error)?,
+        };
         start(found, clock)
     }
 }
@@ -79,12 +82,11 @@ impl Found {
     }
 
     /// The same journal on a memory disk. What is committed to it is not safe, so nothing of it is acked.
-    fn in_memory(config: &JournalConfig, error: &anyhow::Error) -> Result<Self> {
+    fn in_memory(mut config: JournalConfig, error: &anyhow::Error) -> Result<Self> {
         let mut random = [0; 4];
         getrandom::fill(&mut random)
             .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
         let name = format!("gymwire-journal-{}", hex::encode(random));
-        let mut config = config.clone();
         config.limits.max_bytes = config.limits.max_bytes.min(MEMORY_BYTES);
         config.limits.min_free_bytes = 0;
         let folders = [PathBuf::from("/dev/shm"), std::env::temp_dir()];

@@ -276,7 +276,9 @@ mod tests {
         #[test]
         fn digests_of_an_entry_round_trip(list in prop::collection::vec((any::<u32>(), 0..=DIGEST_MASK), 0..50)) {
             let mut bytes = Vec::new();
-            list.iter().for_each(|&(device, digest)| put_digest(&mut bytes, device, digest));
+            for &(device, digest) in &list {
+                put_digest(&mut bytes, device, digest);
+            }
 
             prop_assert_eq!(digests(&bytes).collect::<Vec<_>>(), list);
         }

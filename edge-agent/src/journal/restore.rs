@@ -4,6 +4,7 @@ use super::checkpoint::Checkpointer;
 use super::commit::{put_mark, save_repeats};
 use super::entry::Entry;
 use super::epochs::{Epoch, Epochs};
+use super::maintenance::Salvage;
 use super::reader::lock;
 use super::salvage::{self, Salvaged};
 use super::schema;
@@ -64,7 +65,7 @@ impl Writer {
         let checkpointer = Checkpointer::start(self.path.clone(), self.config.synchronous)?;
         self.upkeep.start_anew(checkpointer, if waits { 0 } else { first_pos });
         match aside {
-            Some((aside, number)) => self.salvage(&aside, number),
+            Some((aside, number)) => self.salvage(&aside, number, Salvage::Runs),
             None => Ok(()),
         }
     }
@@ -74,22 +75,20 @@ impl Writer {
         for (code, detail) in notices {
             self.notice(code, detail);
         }
-        if let Some(aside) = aside {
-            self.upkeep.repeats_are_lost = true;
-            if let Err(error) = salvage::number_of(&self.path, aside)
-                .context("no number")
-                .and_then(|number| self.salvage(aside, number))
-            {
-                tracing::error!(error = format!("{error:#}"), "the broken journal is not salvaged");
-            }
+        let salvage = aside.map(|aside| {
+            let number = salvage::number_of(&self.path, aside).context("the file is gone")?;
+            self.salvage(aside, number, Salvage::RunsWithRepeats)
+        });
+        if let Some(Err(error)) = salvage {
+            tracing::error!(error = format!("{error:#}"), "the broken journal is not salvaged");
         }
         self.tidy_up_start();
     }
 
     /// Starts taking entries over.
-    fn salvage(&mut self, aside: &Path, number: u64) -> Result<()> {
+    fn salvage(&mut self, aside: &Path, number: u64, kind: Salvage) -> Result<()> {
         put_mark(&self.connection, SALVAGING, number)?;
-        self.upkeep.is_salvaging = true;
+        self.upkeep.salvage = kind;
         salvage::start(aside.to_owned(), self.orders.clone()).context("starting the salvage")
     }
 
@@ -108,7 +107,7 @@ impl Writer {
         let result = match salvaged {
             Salvaged::Entries(entries) => self.restore_entries(&entries),
             Salvaged::Done { file, entries } => {
-                self.upkeep.is_salvaging = false;
+                self.upkeep.salvage = Salvage::None;
                 self.upkeep.wants_snapshot = true;
                 self.notice(
                     "journal_salvaged",
@@ -140,8 +139,10 @@ impl Writer {
             restored += 1;
         }
         transaction.commit()?;
-        if self.upkeep.repeats_are_lost {
-            entries.iter().for_each(|entry| note_repeats(entry, &mut self.memory));
+        if self.upkeep.salvage == Salvage::RunsWithRepeats {
+            for entry in entries {
+                note_repeats(entry, &mut self.memory);
+            }
         }
         self.upkeep.wrote(entries.iter().map(|entry| entry.payload.len() as u64 + 256).sum());
         self.stats.salvaged += restored;

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/journal_1.sql")];
 
 /// The newest schema version.
-pub const VERSION: i64 = MIGRATIONS.len() as i64;
+pub const VERSION: i64 = 1;
+const _: () = assert!(MIGRATIONS.len() == 1, "the version counts the migrations");
 
 pub const INSERT_ENTRY: &str = concat!(
     "INSERT INTO entries (",

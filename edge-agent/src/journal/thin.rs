@@ -128,12 +128,12 @@ mod tests {
     use protocol::time::Stamp;
 
     fn entry(pos: u64, times: &[u64]) -> Entry {
-        let timed = |&mono_ms: &u64| TimedSample {
+        let taken_at = |&mono_ms: &u64| TimedSample {
             source: 1,
             mono_ms,
             sample: Sample { seq: mono_ms, boot: Some(1), ..Sample::default() },
         };
-        let samples: Vec<_> = times.iter().map(timed).collect();
+        let samples: Vec<_> = times.iter().map(taken_at).collect();
         let (payload, count) = pack(&samples).remove(0);
         Entry {
             pos,

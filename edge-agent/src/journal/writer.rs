@@ -8,7 +8,7 @@ use super::config::JournalConfig;
 use super::epochs::Epochs;
 use super::group::Group;
 use super::handle::Order;
-use super::intake::Memory;
+use super::intake::{Memory, add_event};
 use super::maintenance::Upkeep;
 use super::message::{Committed, Received};
 use super::reader::{Reader, lock};
@@ -178,7 +178,7 @@ impl Writer {
         tracing::warn!(code, detail, "journal");
         let body = Body::Notice(Notice { code: code.to_owned(), detail });
         let event = Event { stamp: self.clock.stamp(), source: Source::Edge, body };
-        let bytes = self.memory.add_event(&mut self.group, event, None);
+        let bytes = add_event(&mut self.group, &event, None);
         self.group.arrived(Instant::now(), bytes);
     }
 

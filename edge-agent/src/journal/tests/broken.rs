@@ -153,7 +153,7 @@ async fn random_bytes_in_the_middle_leave_gaps_and_the_rest() {
     let pages = fs::metadata(kit.database()).unwrap().len() / 1024;
     // All that SQLite needs to find its way is gone, and a few leaves.
     let noise: Vec<u8> =
-        (0..6 * 1024_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..6 * 1024_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     damage(&kit.database(), 0, &noise[..2048]);
     damage(&kit.database(), pages / 2 * 1024, &noise);
 
@@ -169,7 +169,7 @@ async fn random_bytes_in_the_middle_leave_gaps_and_the_rest() {
 #[tokio::test]
 async fn a_file_of_noise_is_replaced() {
     let kit = Kit::new();
-    fs::write(kit.database(), [0x5a; 50_000]).unwrap();
+    fs::write(kit.database(), vec![0x5a; 50_000]).unwrap();
 
     let journal = kit.open();
 

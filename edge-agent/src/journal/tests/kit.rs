@@ -28,7 +28,7 @@ impl Kit {
 
     pub fn config(&self) -> JournalConfig {
         let mut config = JournalConfig::new(self.folder.path());
-        config.limits.group_ms = 20;
+        config.limits.group_ms = 2;
         config.limits.min_free_bytes = 0;
         config.check_after = None;
         config
