@@ -13,7 +13,7 @@ use edge_agent::ops::clock::Clock;
 use protocol::sync::batch::Batch;
 use protocol::sync::entry::Body;
 use recording::{Event, record};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -103,22 +103,23 @@ impl Said {
         send_again(&journal, &self.acked).await?;
         let batches = read_all(&journal, !opened.notices.is_empty()).await?;
         journal.close().await;
-        let mut found = BTreeMap::<u16, u32>::new();
-        for batch in &batches {
-            for id in ids(batch)? {
-                *found.entry(id).or_default() += 1;
-                let is_again = batch.epoch == opened.epoch && self.acked.contains(&id);
-                ensure!(!is_again, "message {id} was acked and is no repeat now");
-            }
-        }
-        let doubled: Vec<_> = found.iter().filter(|(_, count)| **count > 1).collect();
-        ensure!(doubled.is_empty(), "stored twice: {doubled:?}");
-        let is_lost = |id: &&u16| !found.contains_key(id) && !self.in_cloud.contains(id);
-        let lost: Vec<_> = self.acked.iter().filter(is_lost).collect();
+        let (new, old): (Vec<_>, Vec<_>) =
+            batches.iter().partition(|batch| batch.epoch == opened.epoch);
+        let old = ids_of(&old)?;
+        let kept: BTreeSet<_> = old.iter().chain(&self.in_cloud).copied().collect();
+        let lost: Vec<_> = self.acked.difference(&kept).collect();
         ensure!(lost.is_empty(), "acked and lost: {lost:?}");
+        let again = ids_of(&new)?;
+        ensure!(again.is_empty(), "acked before, yet stored again: {again:?}");
+        let doubled = old.len() - old.iter().collect::<BTreeSet<_>>().len();
+        ensure!(doubled == 0, "{doubled} messages are stored twice");
         ensure!(opened.notices.is_empty() || self.acked.is_empty(), "{:?}", opened.notices);
         Ok(())
     }
+}
+
+fn ids_of(batches: &[&Batch]) -> Result<Vec<u16>> {
+    Ok(batches.iter().map(|batch| ids(batch)).collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Everything in the journal; with what is taken over from a file that was set aside, if one was.
