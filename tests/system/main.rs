@@ -2,5 +2,5 @@
 
 mod demo;
 mod kills;
-mod power_cut;
 mod outage;
+mod power_cut;
