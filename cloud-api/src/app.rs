@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domains::accounts::{Passwords, Throttle, Tokens};
-use crate::domains::edges::{EnrollAttempts, LiveFloor};
+use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls};
 use crate::events::Bus;
 use crate::http::ops;
 use crate::keys::Keys;
@@ -25,6 +25,7 @@ pub struct App {
     pub throttle: Arc<Throttle>,
     pub tokens: Arc<Tokens>,
     pub enroll_attempts: Arc<EnrollAttempts>,
+    pub polls: Arc<Polls>,
     /// What is going on in the branches right now.
     pub live: Arc<LiveFloor>,
     pub bus: Bus,
@@ -54,6 +55,7 @@ impl App {
             throttle: Arc::new(Throttle::new(&config.auth)),
             tokens: Arc::new(Tokens::new(config.auth.access_token_s)),
             enroll_attempts: Arc::default(),
+            polls: Arc::default(),
             live: Arc::default(),
             bus: Bus::default(),
             batch_slots: Arc::new(Semaphore::new(config.edges.batch_concurrency)),

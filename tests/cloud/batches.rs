@@ -8,7 +8,8 @@ use cloud_api::ids::DeviceId;
 use cloud_api::jobs::run_due_jobs;
 use protocol::credential::StoredCredential;
 use protocol::ids::{SetId, TapId};
-use protocol::sync::batch::{Batch, BatchEvent};
+use protocol::machine::columns::{MAX_SAMPLES, TimedSample};
+use protocol::sync::batch::{Batch, BatchEvent, MAX_BATCH_SAMPLES};
 use protocol::sync::entry::{
     Body, DeviceKind, DeviceProposal, DeviceState, DeviceStatus, Event, FinishedSet, Gap,
     GapReason, Maintenance, Notice, Reject, Severity, Source, Stream, Tap,
@@ -262,6 +263,36 @@ async fn a_bomb_is_refused_before_it_unfolds() -> Result<()> {
     let answer = send_packed(&scene.api, &scene.edge.token, bomb).await?;
 
     assert_eq!(code(&answer)?, (413, "payload_too_large".to_owned()));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_batch_of_few_bytes_and_very_many_samples_is_refused() -> Result<()> {
+    let scene = Scene::open().await?;
+    let block = vec![TimedSample::default(); MAX_SAMPLES];
+    let mut batch = telemetry(1, 1, scene.machine, stamp(0), &block);
+    let blocks = MAX_BATCH_SAMPLES / MAX_SAMPLES + 1;
+    batch.telemetry = vec![batch.telemetry.remove(0); blocks];
+    assert!(batch.encode(3).len() < 1_000);
+
+    let answer = scene.send(&batch).await?;
+
+    assert_eq!(code(&answer)?, (413, "payload_too_large".to_owned()));
+    assert_eq!(scene.count("SELECT count(*) FROM telemetry_chunks").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn how_long_taps_and_sets_took_to_arrive_is_measured() -> Result<()> {
+    let scene = Scene::open().await?;
+    let batch = events(1, 1, vec![event(scene.machine, 2_000, set(None, 2_000))]);
+    acked(&scene.send(&batch).await?)?;
+
+    let metrics = scene.api.get("/metrics", None).await?;
+
+    let metrics = String::from_utf8(metrics.body.to_vec())?;
+    let count = "ingest_latency_duration_seconds_count{kind=\"event\"} 1";
+    assert!(metrics.contains(count), "{metrics}");
     Ok(())
 }
 

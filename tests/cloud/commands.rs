@@ -48,6 +48,30 @@ async fn a_wrong_value_ends_with_2_and_its_key() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_unknown_profile_ends_with_2_and_its_key() -> Result<()> {
+    let (code, said) = failing(&["migrate"], &[("APP_ENV", "moon")]).await?;
+
+    assert_eq!(code, Some(2));
+    assert!(said.contains("service.environment"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named_with_the_reason() -> Result<()> {
+    let env = [
+        ("DATABASE_URL", "postgres://gymwire:geheim@127.0.0.1:1/gymwire"),
+        ("GYMWIRE_DATABASE__CONNECT_TIMEOUT_S", "1"),
+    ];
+
+    let (code, said) = failing(&["admin", "create-org", "Gym"], &env).await?;
+
+    assert_eq!(code, Some(1));
+    assert!(said.contains("127.0.0.1:1") && said.contains("refused"), "{said}");
+    assert!(!said.contains("geheim"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_missing_file_and_wrong_usage_end_with_2() -> Result<()> {
     assert_eq!(failing(&["--config", "/nowhere.toml", "migrate"], &[]).await?.0, Some(2));
     assert_eq!(failing(&["frobnicate"], &[]).await?.0, Some(2));
@@ -130,6 +154,32 @@ async fn admin_makes_a_gym_step_by_step() -> Result<()> {
         .fetch_one(&db.pool().await?)
         .await?;
     assert_eq!(told, 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn admin_rotates_the_key_that_branches_believe() -> Result<()> {
+    let (db, folder) = (Db::new().await?, tempfile::tempdir()?);
+    let cloud = Cloud::over(&db.url(), folder.path())?;
+    let (code, said) =
+        failing(&["admin", "create-branch", "B"], &[("DATABASE_URL", &db.url())]).await?;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("admin create-org"), "{said}");
+    cloud.admin(&["create-org", "Gym"]).await?;
+    cloud.admin(&["create-branch", "Centre"]).await?;
+    cloud.admin(&["create-branch", "North"]).await?;
+
+    let first: Value = serde_json::from_str(&cloud.admin(&["rotate-keys", "--json"]).await?)?;
+    let second: Value = serde_json::from_str(&cloud.admin(&["rotate-keys", "--json"]).await?)?;
+
+    assert!(first["key_id"].as_u64() < second["key_id"].as_u64());
+    let pool = db.pool().await?;
+    let signing =
+        "SELECT count(*) FROM signing_keys WHERE purpose = 'branch' AND retired_at IS NULL";
+    let signing: i64 = sqlx::query_scalar(signing).fetch_one(&pool).await?;
+    let told = "SELECT count(*) FROM branch_items WHERE kind = 3";
+    let told: i64 = sqlx::query_scalar(told).fetch_one(&pool).await?;
+    assert_eq!((signing, told), (1, 4));
     Ok(())
 }
 

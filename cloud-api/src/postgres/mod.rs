@@ -5,10 +5,12 @@ pub mod private;
 use crate::config::Database;
 use anyhow::Context;
 use private::Private;
-use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, PgPool};
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Every migration, in order; sqlx takes an advisory lock while it applies them.
@@ -33,7 +35,10 @@ impl Postgres {
             (None, Some(private)) => private.connect_options(),
             (None, None) => unreachable!("without a URL there is a private server"),
         };
-        let pool = connect(config, options).await.context("no connection to the database")?;
+        let pool = match connect(config, options.clone()).await {
+            Ok(pool) => pool,
+            Err(error) => return Err(explain(error, &options).await),
+        };
         Ok(Self { pool, private })
     }
 
@@ -70,6 +75,24 @@ pub async fn connect(config: &Database, options: PgConnectOptions) -> sqlx::Resu
         .connect_with(options)
         .await
 }
+
+/// A pool that gave up only says that time was up; another try says why.
+async fn explain(error: sqlx::Error, options: &PgConnectOptions) -> anyhow::Error {
+    let cause = match error {
+        sqlx::Error::PoolTimedOut => match timeout(ONE_TRY, options.connect()).await {
+            Ok(Err(cause)) => cause,
+            Ok(Ok(_)) | Err(_) => error,
+        },
+        error => error,
+    };
+    let place = match options.get_socket() {
+        Some(socket) => socket.display().to_string(),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    };
+    anyhow::Error::new(cause).context(format!("no connection to the database at {place}"))
+}
+
+const ONE_TRY: Duration = Duration::from_secs(3);
 
 /// Brings the schema up to date.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use super::entry::bytes;
 use super::wire::{self, WireError};
 use crate::ids::DeviceId;
+use crate::machine::columns;
 use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +16,14 @@ pub const MAX_BATCH_COMPRESSED: usize = 4 * 1024 * 1024;
 /// An inflated batch is at most this long.
 pub const MAX_BATCH_INFLATED: usize = 16 * 1024 * 1024;
 
-/// A batch has at most this many events: more than fit if each is a real one, but so few that a batch of
+/// A batch has at most this many events: more than an edge ever sends at once, and so few that a batch of
 /// empty ones does not fill the memory.
-pub const MAX_BATCH_EVENTS: usize = 1 << 20;
+pub const MAX_BATCH_EVENTS: usize = 1 << 17;
+/// A batch has at most this many blocks of samples.
+pub const MAX_BATCH_BLOCKS: usize = 1 << 16;
+/// The blocks of a batch have at most this many samples together, many times what an edge sends at once. A
+/// block of equal samples takes a few bytes, so the length of a batch does not bound the work it makes.
+pub const MAX_BATCH_SAMPLES: usize = 1_000_000;
 
 /// Journal entries `first_seq..=last_seq` of one epoch; applied whole or not at all.
 ///
@@ -32,6 +38,7 @@ pub struct Batch {
     /// Position of the last entry, inclusive.
     pub last_seq: u64,
     /// All samples of the range, per machine and clock reading.
+    #[serde(deserialize_with = "wire::at_most::<MAX_BATCH_BLOCKS, _, _>")]
     pub telemetry: Vec<MachineTelemetry>,
     /// All other entries, in order.
     #[serde(deserialize_with = "wire::at_most::<MAX_BATCH_EVENTS, _, _>")]
@@ -77,7 +84,17 @@ impl Batch {
         if batch.first_seq == 0 || batch.last_seq < batch.first_seq {
             return Err(WireError::Malformed("first_seq and last_seq are no range".to_owned()));
         }
+        batch.check_samples()?;
         Ok(batch)
+    }
+
+    /// Blocks that cannot be read do not count: who uses them finds out.
+    fn check_samples(&self) -> Result<(), WireError> {
+        let counts = self.telemetry.iter().map(|block| columns::claimed_count(&block.columns));
+        if counts.filter_map(Result::ok).sum::<usize>() > MAX_BATCH_SAMPLES {
+            return Err(WireError::TooMany { limit: MAX_BATCH_SAMPLES });
+        }
+        Ok(())
     }
 }
 

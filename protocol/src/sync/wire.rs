@@ -24,6 +24,12 @@ pub enum WireError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// It holds more samples than are taken at once.
+    #[error("the message has more than {limit} samples")]
+    TooMany {
+        /// The limit in samples.
+        limit: usize,
+    },
     /// It is not signed by a key that counts.
     #[error("the signature does not match")]
     Signature,

@@ -5,14 +5,19 @@ use crate::strategies as any_of;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::credential::qr;
+use protocol::ids::DeviceId;
+use protocol::machine::columns::TimedSample;
 use protocol::machine::{Field, columns};
 use protocol::mqtt::{Topic, payloads};
 use protocol::serial::board;
 use protocol::sync::WireError;
-use protocol::sync::batch::{Batch, BatchEvent, MAX_BATCH_EVENTS, MAX_BATCH_INFLATED};
+use protocol::sync::batch::{
+    Batch, BatchEvent, MAX_BATCH_EVENTS, MAX_BATCH_INFLATED, MAX_BATCH_SAMPLES, MachineTelemetry,
+};
 use protocol::sync::changes::{Changes, MAX_CHANGES_BYTES};
 use protocol::sync::entry::Event;
 use protocol::sync::state::LiveState;
+use protocol::time::Stamp;
 
 /// Every decoder there is.
 fn feed(bytes: &[u8]) {
@@ -152,6 +157,27 @@ fn a_batch_of_very_many_empty_events_is_refused() {
 
     assert!(Batch::decode(&batch(MAX_BATCH_EVENTS).encode(1)).is_ok());
     assert!(Batch::decode(&batch(MAX_BATCH_EVENTS + 1).encode(1)).is_err());
+}
+
+#[test]
+fn a_batch_of_very_many_equal_samples_is_refused() {
+    let columns = columns::encode(&vec![TimedSample::default(); columns::MAX_SAMPLES]);
+    assert_eq!(columns::claimed_count(&columns), Ok(columns::MAX_SAMPLES));
+    let machine = DeviceId(uuid::Uuid::nil());
+    let clock = Stamp { boot: 1, mono_ms: 0, wall_ms: 0, synced: false };
+    let block = MachineTelemetry { machine, clock, columns };
+    let batch = |blocks: usize| Batch {
+        epoch: 1,
+        first_seq: 1,
+        last_seq: 1,
+        telemetry: vec![block.clone(); blocks],
+        events: vec![],
+    };
+    let most = MAX_BATCH_SAMPLES / columns::MAX_SAMPLES;
+
+    assert!(Batch::decode(&batch(most).encode(1)).is_ok());
+    let limit = MAX_BATCH_SAMPLES;
+    assert_eq!(Batch::decode(&batch(most + 1).encode(1)), Err(WireError::TooMany { limit }));
 }
 
 #[test]

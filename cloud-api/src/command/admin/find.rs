@@ -18,9 +18,9 @@ impl BranchArgument {
     pub async fn find(&self, db: &mut PgConnection) -> anyhow::Result<Branch> {
         match &self.branch {
             Some(text) => branch(db, text).await,
-            None => branches::only(db)
-                .await?
-                .context("--branch is needed: there is not exactly one branch"),
+            None => branches::only(db).await?.context(
+                "--branch is needed unless there is exactly one (admin create-branch makes one)",
+            ),
         }
     }
 }
@@ -48,6 +48,6 @@ pub async fn organization(
             .with_context(|| format!("--org: there is no organization {name:?}")),
         None => organizations::only(db)
             .await?
-            .context("--org is needed: there is not exactly one organization"),
+            .context("--org is needed unless there is exactly one (admin create-org makes one)"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod devices;
 mod find;
+mod keys;
 mod password;
 mod people;
 
@@ -28,6 +29,9 @@ pub enum Admin {
     CreateObserver(devices::CreateObserver),
     /// A one-time code that enrols an edge agent for a branch.
     EnrollCode(devices::EnrollCode),
+    /// A new key that signs what branches are told. They hear of it under the former one, which they go on
+    /// believing.
+    RotateKeys(keys::RotateKeys),
 }
 
 /// How results are printed.
@@ -49,6 +53,7 @@ impl Admin {
             Self::CreateBridge(command) => command.run(database).await,
             Self::CreateObserver(command) => command.run(database).await,
             Self::EnrollCode(command) => command.run(database).await,
+            Self::RotateKeys(command) => command.run(database).await,
         }
     }
 }

@@ -7,6 +7,7 @@ use protocol::credential::StoredCredential;
 use protocol::sync::entry::{Body, CommandResult, Event, Outcome, Source};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Where and when an entry came from.
@@ -32,11 +33,15 @@ pub struct Rows {
     pub(super) gaps: Vec<Value>,
     pub(super) notices: Vec<Value>,
     results: Vec<(CommandId, CommandResult)>,
+    done_ms: Vec<i64>,
 }
 
 impl Rows {
     /// Adds an event to the table it belongs to.
     pub fn add(&mut self, origin: Origin, event: &Event) {
+        if origin.is_dated && matches!(event.body, Body::Tap(_) | Body::Set(_)) {
+            self.done_ms.push(origin.at_ms);
+        }
         let (table, mut row) = match &event.body {
             Body::Tap(tap) => (&mut self.taps, tap_row(tap)),
             Body::Set(set) => (&mut self.sets, set_row(set)),
@@ -56,6 +61,11 @@ impl Rows {
         let mut row = Value::Object(row);
         make_storable(&mut row);
         table.push(row);
+    }
+
+    /// When what people did (taps and sets) was done, where that is certain.
+    pub fn done_at(&self) -> impl Iterator<Item = OffsetDateTime> {
+        self.done_ms.iter().copied().map(at_ms)
     }
 
     /// How commands ended.

@@ -8,7 +8,7 @@ use super::commands::MAX_WAIT_S;
 use super::signing::{self, BranchKey};
 use crate::app::App;
 use crate::events::{Signal, wait_for};
-use crate::http::{Query, Result};
+use crate::http::{Problem, Query, Result};
 use anyhow::Context;
 use axum::extract::State;
 use axum::http::header;
@@ -43,12 +43,15 @@ pub struct ChangesQuery {
 #[utoipa::path(get, path = "/changes", tag = "edges", security(("edge" = [])), params(ChangesQuery), responses(
     (status = 200, content_type = "application/vnd.gymwire.changes", body = Vec<u8>,
      description = "Version byte, key id (u16, little-endian), Ed25519 signature, and zstd of postcard of \
-                    `Changes`, at most 1 MiB unpacked")))]
+                    `Changes`, at most 1 MiB unpacked"),
+    (status = 429, body = Problem, content_type = "application/problem+json",
+     description = "`too_many_polls`: this edge waits too many times already")))]
 pub async fn list_changes(
     State(app): State<App>,
     caller: EdgeCaller,
     Query(query): Query<ChangesQuery>,
 ) -> Result<impl IntoResponse> {
+    let _waiting = app.polls.begin(caller.edge)?;
     let until = Instant::now() + Duration::from_secs(query.wait_s);
     // Heard from before the first look, so that nothing changes unnoticed in between.
     let mut signals = app.bus.subscribe();

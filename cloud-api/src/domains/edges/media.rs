@@ -21,7 +21,7 @@ pub fn refuse(error: &WireError, malformed: &'static str, supported: &[u8]) -> E
     let detail = error.to_string();
     match error {
         WireError::Version(_) => unsupported("unsupported_version", supported),
-        WireError::TooLarge { .. } => {
+        WireError::TooLarge { .. } | WireError::TooMany { .. } => {
             Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large")
         }
         WireError::Empty | WireError::Malformed(_) | WireError::Signature => {

@@ -138,6 +138,11 @@ pub fn summary(block: &[u8]) -> Result<Summary, ColumnsError> {
     Ok(Summary { count, first_mono_ms, last_mono_ms })
 }
 
+/// How many samples a block claims to have: reads its head only, and checks nothing behind it.
+pub fn claimed_count(block: &[u8]) -> Result<usize, ColumnsError> {
+    Ok(Read::open(block)?.count)
+}
+
 /// The same block without a field.
 pub fn without(block: &[u8], field: Field) -> Result<Vec<u8>, ColumnsError> {
     let mut samples = decode(block)?;

@@ -23,6 +23,8 @@ struct Applied {
     set_aside: u64,
     /// When the newest sample of each chunk was taken, where that is certain.
     taken: Vec<OffsetDateTime>,
+    /// When taps and sets were made, where that is certain.
+    done: Vec<OffsetDateTime>,
 }
 
 /// Applies a batch, unless it was applied before. Gives the position up to which the epoch is applied.
@@ -139,6 +141,7 @@ async fn write_events(
         )
         .await?;
     }
+    applied.done = rows.done_at().collect();
     let repeated = activity::insert(db, rows).await?;
     for seq in repeated {
         if let Some((event, bytes)) = batch.events.remove(&seq) {
@@ -163,9 +166,11 @@ impl Applied {
         metrics::counter!("ingest_events_total").increment(self.events);
         metrics::counter!("ingest_set_aside_total").increment(self.set_aside);
         let now = app.clock.now();
-        for taken in &self.taken {
-            let latency_s = (now - *taken).as_seconds_f64().max(0.0);
-            metrics::histogram!("ingest_latency_duration_seconds").record(latency_s);
+        for (kind, times) in [("telemetry", &self.taken), ("event", &self.done)] {
+            let latency = metrics::histogram!("ingest_latency_duration_seconds", "kind" => kind);
+            for at in times {
+                latency.record((now - *at).as_seconds_f64().max(0.0));
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ use unpack::Unpacked;
     (status = 409, body = Problem, content_type = "application/problem+json",
      description = "`out_of_order`: `expected_seq` is the `first_seq` that would be taken; `edge_conflict`"),
     (status = 413, body = Problem, content_type = "application/problem+json",
-     description = "`payload_too_large`, packed or unpacked"),
+     description = "`payload_too_large`, packed or unpacked, or more than 1 000 000 samples"),
     (status = 415, body = Problem, content_type = "application/problem+json",
      description = "`unsupported_version` and other; `supported` lists the versions")))]
 pub async fn apply_batch(

@@ -13,7 +13,7 @@ use super::schema;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::events::{Signal, wait_for};
-use crate::http::{Json, Query, Result};
+use crate::http::{Json, Problem, Query, Result};
 use crate::ids::{BranchId, CommandId};
 use axum::extract::State;
 use garde::Validate;
@@ -68,12 +68,15 @@ pub(super) const MAX_WAIT_S: u64 = 30;
 /// Answers at once if there are any that this start of the agent was not told within the last 10 s, else as soon
 /// as one is given, else with none when the wait is over.
 #[utoipa::path(get, path = "/commands", tag = "edges", security(("edge" = [])), params(CommandsQuery), responses(
-    (status = 200, body = schema::Commands)))]
+    (status = 200, body = schema::Commands),
+    (status = 429, body = Problem, content_type = "application/problem+json",
+     description = "`too_many_polls`: this edge waits too many times already")))]
 pub async fn list_commands(
     State(app): State<App>,
     caller: EdgeCaller,
     Query(query): Query<CommandsQuery>,
 ) -> Result<Json<Commands>> {
+    let _waiting = app.polls.begin(caller.edge)?;
     let until = Instant::now() + StdDuration::from_secs(query.wait_s);
     // Heard from before the first look, so that nothing is given unnoticed in between.
     let mut signals = app.bus.subscribe();
