@@ -4,3 +4,4 @@ mod demo;
 mod kills;
 mod outage;
 mod power_cut;
+mod uplink;

@@ -1,4 +1,4 @@
-//! A device under load that keeps what is not acked over lost connections, as a good client does, and counts.
+//! One device: what it sends, and what it keeps until it is acked.
 
 use crate::ledger::Ledger;
 use crate::mqtt::{Connection, Login};
