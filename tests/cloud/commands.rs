@@ -57,6 +57,15 @@ async fn an_unknown_profile_ends_with_2_and_its_key() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_database_url_that_is_none_ends_with_2_and_its_key() -> Result<()> {
+    let (code, said) = failing(&["migrate", "--database-url", "geheim"], &[]).await?;
+
+    assert_eq!(code, Some(2));
+    assert!(said.contains("database.url") && !said.contains("geheim"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_there_is_named_with_the_reason() -> Result<()> {
     let env = [
         ("DATABASE_URL", "postgres://gymwire:geheim@127.0.0.1:1/gymwire"),
@@ -97,6 +106,22 @@ async fn sigterm_is_a_clean_end() -> Result<()> {
     cloud.start().await?;
 
     cloud.stop().await
+}
+
+#[tokio::test]
+async fn outside_development_log_lines_are_json() -> Result<()> {
+    let (db, folder) = (Db::new().await?, tempfile::tempdir()?);
+    let mut cloud = Cloud::over(&db.url(), folder.path())?;
+    cloud.env("APP_ENV", "production");
+    cloud.start().await?;
+    cloud.stop().await?;
+
+    let log = std::fs::read_to_string(folder.path().join("cloud-api.log"))?;
+
+    let lines = log.lines().map(serde_json::from_str::<Value>);
+    let lines = lines.collect::<Result<Vec<_>, _>>().with_context(|| log.clone())?;
+    assert!(lines.iter().any(|line| line["message"] == "serving"), "{log}");
+    Ok(())
 }
 
 #[tokio::test]

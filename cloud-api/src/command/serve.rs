@@ -8,7 +8,7 @@ use crate::domains::{edges, telemetry};
 use crate::events;
 use crate::http::{ops, server};
 use crate::jobs;
-use crate::postgres::{self, Postgres};
+use crate::postgres::{self, Postgres, private};
 use crate::router::router;
 use anyhow::{Context, anyhow};
 use std::time::Duration;
@@ -44,6 +44,10 @@ async fn run(
     let stop = CancellationToken::new();
     let signalled = signals()?;
     let database = open(&config).await?;
+    if config.database.url.is_none() {
+        let folder = private::data_folder(&config.private_postgres_dir())?;
+        tracing::info!(folder = %folder.display(), "database.url is not set: a private Postgres is used");
+    }
     let grace = Duration::from_secs(config.http.drain_s) + GRACE;
     let ended = async {
         postgres::migrate(&database.pool).await?;

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
 use axum::middleware::Next;
 use axum::{body::Body, extract::FromRequestParts};
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use time::format_description::well_known::Rfc3339;
 use tokio::time::Instant;
@@ -149,6 +149,17 @@ impl ClientAddress {
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip().to_canonical());
         Self(forwarded_for(request.headers(), peer, trusted))
     }
+
+    /// What failures are counted by: whoever has one IPv6 address has a whole /64 of them.
+    #[must_use]
+    pub fn network(self) -> Self {
+        match self.0 {
+            IpAddr::V4(_) => self,
+            IpAddr::V6(address) => {
+                Self(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into())
+            }
+        }
+    }
 }
 
 /// Walks `X-Forwarded-For` from our end and stops at the first address that is not a trusted proxy: what
@@ -202,6 +213,15 @@ mod tests {
         let (proxy, client) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([192, 0, 2, 7]));
 
         assert_eq!(forwarded_for(&headers("8.8.8.8, 192.0.2.7"), proxy, &[proxy]), client);
+    }
+
+    #[test]
+    fn addresses_of_one_network_count_as_one() {
+        let network = |text: &str| ClientAddress(text.parse().unwrap()).network();
+
+        assert_eq!(network("2001:db8:1:2::7"), network("2001:db8:1:2:ffff::1"));
+        assert_ne!(network("2001:db8:1:2::7"), network("2001:db8:1:3::7"));
+        assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
     }
 
     #[test]

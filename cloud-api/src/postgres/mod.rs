@@ -2,8 +2,8 @@
 
 pub mod private;
 
-use crate::config::Database;
-use anyhow::Context;
+use crate::config::{ConfigError, Database};
+use anyhow::{Context, anyhow};
 use private::Private;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -31,7 +31,9 @@ impl Postgres {
             None => Some(start_private(config, private_dir).await?),
         };
         let options = match (&config.url, &private) {
-            (Some(url), _) => url.expose().parse().context("database.url is no Postgres URL")?,
+            (Some(url), _) => url.expose().parse().map_err(|error| {
+                ConfigError::new(format!("database.url: is no Postgres URL: {error}"))
+            })?,
             (None, Some(private)) => private.connect_options(),
             (None, None) => unreachable!("without a URL there is a private server"),
         };
@@ -89,7 +91,7 @@ async fn explain(error: sqlx::Error, options: &PgConnectOptions) -> anyhow::Erro
         Some(socket) => socket.display().to_string(),
         None => format!("{}:{}", options.get_host(), options.get_port()),
     };
-    anyhow::Error::new(cause).context(format!("no connection to the database at {place}"))
+    anyhow!("no connection to the database at {place}: {cause}")
 }
 
 const ONE_TRY: Duration = Duration::from_secs(3);

@@ -57,6 +57,7 @@ pub async fn log_in(
 ) -> Result<Json<LoggedIn>> {
     let wrong = Error::Unauthorized("invalid_credentials");
     let Ok(email) = login.email.parse::<Email>() else { return Err(wrong) };
+    let from = from.network();
     app.throttle.attempt(&email, from).map_err(too_many)?;
     let found = store::by_email(&mut *app.db.acquire().await?, &email).await?;
     let known = found.as_ref().and_then(|found| found.password_hash.clone());

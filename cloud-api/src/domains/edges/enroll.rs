@@ -28,6 +28,7 @@ pub async fn enroll_edge(
     from: ClientAddress,
     Json(request): Json<EnrollRequest>,
 ) -> Result<Json<EnrollAnswer>> {
+    let from = from.network();
     app.enroll_attempts.attempt(from).map_err(too_many)?;
     check_lengths(&request)?;
     let public = public_key(&request.public_key)?;
