@@ -1,6 +1,7 @@
 //! `/edge/v1/batches`: whole, once, in order, and nothing lost.
 
 use crate::edge::{Edge, NOON_MS, Scene, event, events, sample, send_packed, stamp, telemetry};
+use crate::gym::Gym;
 use anyhow::Result;
 use axum::body::Body as HttpBody;
 use axum::http::Request;
@@ -466,5 +467,33 @@ async fn a_clock_at_the_end_of_time_stops_nothing() -> Result<()> {
     run_due_jobs(&scene.api.app).await?;
 
     assert_eq!(scene.count("SELECT count(*) FROM dirty_hours").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_edge_that_was_enrolled_again_goes_on_where_its_journal_was() -> Result<()> {
+    let scene = Scene::open().await?;
+    acked(&scene.send(&statuses(9, 1, scene.machine, 5)).await?)?;
+    let again = Edge::enrol(&scene.api, scene.gym.branch.id).await?;
+
+    let unsent = again.send(&scene.api, &statuses(9, 6, scene.machine, 2)).await?;
+    let sent_before = again.send(&scene.api, &statuses(9, 4, scene.machine, 2)).await?;
+    let new_epoch = again.send(&scene.api, &statuses(10, 1, scene.machine, 1)).await?;
+
+    assert_eq!((acked(&unsent)?, acked(&sent_before)?, acked(&new_epoch)?), (7, 7, 1));
+    assert_eq!(scene.count(STATUSES).await?, 8);
+    Ok(())
+}
+
+#[tokio::test]
+async fn positions_of_other_branches_mean_nothing() -> Result<()> {
+    let scene = Scene::open().await?;
+    acked(&scene.send(&statuses(9, 1, scene.machine, 5)).await?)?;
+    let elsewhere = Gym::open(&scene.api, "Elsewhere").await?;
+    let other = Edge::enrol(&scene.api, elsewhere.branch.id).await?;
+
+    let answer = other.send(&scene.api, &statuses(9, 6, scene.machine, 1)).await?;
+
+    assert_eq!(answer.json()?["expected_seq"], 1);
     Ok(())
 }

@@ -26,7 +26,7 @@ async fn signed(scene: &Scene, from: u64, wait_s: u32) -> Result<Vec<u8>> {
     Ok(answer.body.to_vec())
 }
 
-async fn ask(scene: &Scene, from: u64, wait_s: u32) -> Result<Changes> {
+pub async fn ask(scene: &Scene, from: u64, wait_s: u32) -> Result<Changes> {
     Ok(Changes::verify(&signed(scene, from, wait_s).await?, &keys(scene)?)?)
 }
 

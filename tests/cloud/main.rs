@@ -1,6 +1,7 @@
 //! Tests of the cloud: its router in this process over a database of each test's own. One module per domain.
 
 mod batches;
+mod branch_devices;
 mod changes;
 mod commands;
 mod contract;

@@ -8,7 +8,7 @@ use crate::registry::local::NewCredential;
 use crate::uplink::enroll::enroll;
 use anyhow::{Context as _, Result, bail};
 use protocol::ids::Code;
-use protocol::sync::entry::{Body, DeviceKind, Notice, Source};
+use protocol::sync::entry::{Body, DeviceKind, Source};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,18 +92,18 @@ impl Actions {
                 Ok(serde_json::json!({ "branch": answer.branch_name, "edge_id": answer.edge_id }))
             }
             Ask::DeviceAdd { kind, code } => {
-                let new = self.registry.add(kind, code).await?;
-                self.proposed(new).await
+                let new = self.registry.prepare_device(kind, code)?;
+                self.issue(new).await
             }
             Ask::DeviceRotate { code } => {
-                let new = self.registry.rotate(&code).await?;
-                self.proposed(new).await
+                let new = self.registry.prepare_secret(&code).await?;
+                self.issue(new).await
             }
             Ask::DeviceRevoke { code } => {
-                let device = self.registry.revoke(&code).await?;
-                let detail = format!("staff locked the device {} out at the branch", device.code);
-                let code = "device_revoked".to_owned();
-                self.journaled(Body::Notice(Notice { code, detail })).await?;
+                let (device, told) = self.registry.revoke(&code).await?;
+                self.journaled(told).await.with_context(|| {
+                    format!("{code} is locked out at the branch, but the cloud will not hear of it")
+                })?;
                 Ok(serde_json::json!({ "code": device.code, "name": device.name }))
             }
             Ask::DeviceList => Ok(serde_json::to_value(self.devices())?),
@@ -121,10 +121,11 @@ impl Actions {
         listed.collect()
     }
 
-    async fn proposed(&self, new: NewCredential) -> Result<serde_json::Value> {
-        let answer = serde_json::json!({ "code": new.proposal.code, "secret": new.secret });
-        self.journaled(Body::DeviceProposed(new.proposal)).await?;
-        Ok(answer)
+    /// A secret that nobody is shown must not count: it is journaled before it is kept.
+    async fn issue(&self, new: NewCredential) -> Result<serde_json::Value> {
+        self.journaled(new.told.clone()).await.context("nothing was changed")?;
+        self.registry.keep(&new).await?;
+        Ok(serde_json::json!({ "code": new.code, "secret": new.secret }))
     }
 
     /// Journals and waits until it is on disk.
@@ -150,5 +151,94 @@ impl AckSink for Committed {
         if let Some(sender) = sender {
             let _ = sender.send(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::JournalConfig;
+    use protocol::sync::batch::Batch;
+    use protocol::sync::entry::Event;
+    use protocol::time::Stamp;
+    use tempfile::TempDir;
+
+    struct Branch {
+        actions: Actions,
+        _folder: TempDir,
+    }
+
+    impl Branch {
+        async fn open() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let now = Stamp { boot: 1, mono_ms: 1, wall_ms: 1_795_000_000_000, synced: true };
+            let clock = Clock::manual(now);
+            let registry = Registry::open(folder.path(), &clock).await.unwrap().registry;
+            let config = JournalConfig::new(folder.path());
+            let (journal, _) = Journal::open(config, clock.clone()).unwrap();
+            let cloud = config::Cloud::default();
+            Self { actions: Actions { registry, journal, clock, cloud }, _folder: folder }
+        }
+
+        async fn ask(&self, ask: Ask) -> Result<serde_json::Value> {
+            self.actions.perform(ask).await
+        }
+
+        async fn add(&self, code: &str) -> Result<serde_json::Value> {
+            self.ask(Ask::DeviceAdd { kind: DeviceKind::Reader, code: code.parse().unwrap() }).await
+        }
+
+        async fn told(&self) -> Vec<Body> {
+            let batch = self.actions.journal.read_batch(Default::default()).await.unwrap();
+            let events = batch.map_or_else(Vec::new, |batch: Batch| batch.events);
+            events.iter().map(|entry| Event::decode(&entry.event).unwrap().body).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_cloud_is_told_of_new_secrets_and_of_revocations() {
+        let branch = Branch::open().await;
+        branch.add("door").await.unwrap();
+        branch.ask(Ask::DeviceRotate { code: "door".to_owned() }).await.unwrap();
+        let rotated = branch.actions.registry.by_code("door").unwrap().secret_sha256;
+
+        branch.ask(Ask::DeviceRevoke { code: "door".to_owned() }).await.unwrap();
+
+        let told = branch.told().await;
+        let [Body::DeviceProposed(added), Body::DeviceSecret(renewed), Body::DeviceSecret(revoked)] =
+            &told[..]
+        else {
+            panic!("{told:?}")
+        };
+        assert_eq!(renewed.former_sha256, Some(added.secret_sha256));
+        assert_eq!(renewed.secret_sha256, rotated);
+        assert_eq!((revoked.former_sha256, revoked.secret_sha256), (rotated, None));
+    }
+
+    #[tokio::test]
+    async fn while_the_journal_cannot_be_written_no_secret_is_given_out_unseen() {
+        let branch = Branch::open().await;
+        branch.add("door").await.unwrap();
+        let before = branch.actions.registry.by_code("door");
+        branch.actions.journal.close().await;
+
+        let added = branch.add("turnstile").await;
+        let rotated = branch.ask(Ask::DeviceRotate { code: "door".to_owned() }).await;
+
+        assert!(added.is_err() && rotated.is_err());
+        assert_eq!(branch.actions.registry.by_code("turnstile"), None);
+        assert_eq!(branch.actions.registry.by_code("door"), before);
+    }
+
+    #[tokio::test]
+    async fn a_device_is_locked_out_even_if_the_journal_cannot_be_written() {
+        let branch = Branch::open().await;
+        branch.add("door").await.unwrap();
+        branch.actions.journal.close().await;
+
+        let revoked = branch.ask(Ask::DeviceRevoke { code: "door".to_owned() }).await;
+
+        assert!(revoked.unwrap_err().to_string().contains("locked out at the branch"));
+        assert!(!branch.actions.registry.by_code("door").unwrap().enabled);
     }
 }

@@ -4,81 +4,93 @@ use super::tables::{self, LocalDevice};
 use super::{Device, Registry};
 use anyhow::{Context as _, Result, bail};
 use protocol::ids::{Code, DeviceId};
-use protocol::sync::entry::{DeviceKind, DeviceProposal};
+use protocol::sync::entry::{Body, DeviceKind, DeviceProposal, DeviceSecret};
 use sha2::{Digest as _, Sha256};
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// A secret that is shown once, and what is to be journaled so that the cloud learns of it.
+/// A secret that is shown once, and what is to be journaled so that the cloud learns of it. It counts once it
+/// is [kept](Registry::keep).
 #[derive(Debug)]
 pub struct NewCredential {
+    /// Which device.
+    pub id: DeviceId,
+    /// Its short name.
+    pub code: Code,
     /// The secret, as text for people and configuration files.
     pub secret: String,
     /// What the cloud is told: never the secret itself.
-    pub proposal: DeviceProposal,
+    pub told: Body,
+    local: LocalDevice,
 }
 
 impl Registry {
-    /// Adds a device that the cloud does not know yet.
-    pub async fn add(&self, kind: DeviceKind, code: Code) -> Result<NewCredential> {
+    /// Prepares a device that the cloud does not know yet.
+    pub fn prepare_device(&self, kind: DeviceKind, code: Code) -> Result<NewCredential> {
         if self.by_code(code.as_str()).is_some() {
             bail!("the branch already has a device with the code {code}");
         }
         let secret = new_secret()?;
+        let id = DeviceId(Uuid::now_v7());
+        let secret_sha256 = digest(&secret);
+        let told =
+            Body::DeviceProposed(DeviceProposal { id, code: code.clone(), kind, secret_sha256 });
         let local = LocalDevice {
-            id: DeviceId(Uuid::now_v7()),
-            code,
+            id,
+            code: code.clone(),
             kind,
             base_secret: None,
-            secret: Some(digest(&secret)),
+            secret: Some(secret_sha256),
             is_revoked: false,
         };
-        self.keep(local, secret).await
+        Ok(NewCredential { id, code, secret, told, local })
     }
 
-    /// Gives a device a new secret; the old one is void at once.
-    pub async fn rotate(&self, code: &str) -> Result<NewCredential> {
+    /// Prepares a new secret for a device; the old one is void when it is kept.
+    pub async fn prepare_secret(&self, code: &str) -> Result<NewCredential> {
         let device = self.known(code)?;
         let secret = new_secret()?;
-        let base_secret = self.cloud_secret(device.id).await?;
-        let local = LocalDevice {
-            id: device.id,
-            code: device.code.clone(),
-            kind: device.kind,
-            base_secret,
-            secret: Some(digest(&secret)),
-            is_revoked: false,
-        };
-        self.keep(local, secret).await
+        let (local, told) = self.changed_secret(&device, Some(digest(&secret))).await?;
+        Ok(NewCredential { id: device.id, code: device.code.clone(), secret, told, local })
     }
 
-    /// Locks a device out until the cloud gives it a new secret.
-    pub async fn revoke(&self, code: &str) -> Result<Arc<Device>> {
+    /// From now on it counts.
+    pub async fn keep(&self, new: &NewCredential) -> Result<()> {
+        self.keep_local(new.local.clone()).await
+    }
+
+    /// Locks a device out until it is given a new secret. Gives what the cloud is to be told.
+    pub async fn revoke(&self, code: &str) -> Result<(Arc<Device>, Body)> {
         let device = self.known(code)?;
-        let base_secret = self.cloud_secret(device.id).await?;
+        let (local, told) = self.changed_secret(&device, None).await?;
+        self.keep_local(local).await?;
+        Ok((device, told))
+    }
+
+    async fn changed_secret(
+        &self,
+        device: &Device,
+        secret: Option<[u8; 32]>,
+    ) -> Result<(LocalDevice, Body)> {
         let local = LocalDevice {
             id: device.id,
             code: device.code.clone(),
             kind: device.kind,
-            base_secret,
-            secret: None,
-            is_revoked: true,
+            base_secret: self.cloud_secret(device.id).await?,
+            secret,
+            is_revoked: secret.is_none(),
         };
-        self.0.store.call(move |db| tables::write_local(db, &local)).await?;
-        self.reload().await?;
-        Ok(device)
+        let told = DeviceSecret {
+            id: device.id,
+            former_sha256: device.secret_sha256,
+            secret_sha256: secret,
+        };
+        Ok((local, Body::DeviceSecret(told)))
     }
 
-    async fn keep(&self, local: LocalDevice, secret: String) -> Result<NewCredential> {
-        let proposal = DeviceProposal {
-            id: local.id,
-            code: local.code.clone(),
-            kind: local.kind,
-            secret_sha256: digest(&secret),
-        };
+    async fn keep_local(&self, local: LocalDevice) -> Result<()> {
         self.0.store.call(move |db| tables::write_local(db, &local)).await?;
-        self.reload().await?;
-        Ok(NewCredential { secret, proposal })
+        self.reload().await
     }
 
     fn known(&self, code: &str) -> Result<Arc<Device>> {

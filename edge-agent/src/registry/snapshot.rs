@@ -27,8 +27,10 @@ impl Snapshot {
         for record in cloud {
             let mut device = Device::from(record);
             if let Some(local) = local.iter().find(|local| holds(local, &device)) {
+                // Without a secret it was locked out at the branch, which a new one ends.
+                let was_revoked = device.secret_sha256.is_none();
                 device.secret_sha256 = local.secret;
-                device.enabled &= !local.is_revoked;
+                device.enabled = !local.is_revoked && (device.enabled || was_revoked);
             }
             snapshot.add(device);
         }

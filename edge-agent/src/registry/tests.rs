@@ -5,7 +5,9 @@ use super::*;
 use protocol::ids::{BranchId, EdgeId, OrganizationId};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::enroll::{EnrollAnswer, EnrollKey};
+use protocol::sync::entry::{Body, DeviceSecret};
 use protocol::time::Stamp;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 const BRANCH: BranchId = BranchId(Uuid::from_u128(1));
@@ -38,6 +40,16 @@ fn delta(from: u64, to: u64, more: bool, changes: Vec<Change>) -> Changes {
 
 fn codes(registry: &Registry) -> Vec<String> {
     registry.all().iter().map(|device| device.code.to_string()).collect()
+}
+
+async fn added(registry: &Registry, code: &str) -> local::NewCredential {
+    let new = registry.prepare_device(DeviceKind::Reader, code.parse().unwrap()).unwrap();
+    registry.keep(&new).await.unwrap();
+    new
+}
+
+fn sha256(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
 }
 
 async fn open(folder: &Path) -> Opened {
@@ -135,7 +147,7 @@ async fn a_roster_of_50_000_is_applied_page_by_page() {
 async fn a_proposed_device_logs_in_until_the_cloud_has_its_say() {
     let folder = tempfile::tempdir().unwrap();
     let registry = open(folder.path()).await.registry;
-    let new = registry.add(DeviceKind::Reader, "door".parse().unwrap()).await.unwrap();
+    let new = added(&registry, "door").await;
     registry.apply(snapshot(4, false, vec![device(1, "bike-1")])).await.unwrap();
     let proposed = registry.by_code("door").unwrap();
 
@@ -147,7 +159,7 @@ async fn a_proposed_device_logs_in_until_the_cloud_has_its_say() {
     let named = registry.by_code("door").unwrap().name.clone();
     registry.apply(delta(5, 6, false, vec![Change::DeviceRemoved(adopted.id)])).await.unwrap();
 
-    assert_eq!(proposed.secret_sha256, Some(new.proposal.secret_sha256));
+    assert_eq!(proposed.secret_sha256, Some(sha256(&new.secret)));
     assert_eq!(named, "Front door");
     assert_eq!(registry.by_code("door"), None);
 }
@@ -155,9 +167,9 @@ async fn a_proposed_device_logs_in_until_the_cloud_has_its_say() {
 #[tokio::test]
 async fn a_code_is_given_once() {
     let registry = Registry::in_memory().await.unwrap();
-    registry.add(DeviceKind::Reader, "door".parse().unwrap()).await.unwrap();
+    added(&registry, "door").await;
 
-    let again = registry.add(DeviceKind::Machine, "door".parse().unwrap()).await;
+    let again = registry.prepare_device(DeviceKind::Machine, "door".parse().unwrap());
 
     assert!(again.is_err());
 }
@@ -185,11 +197,40 @@ async fn a_new_secret_made_at_the_branch_counts_at_once() {
     let registry = Registry::in_memory().await.unwrap();
     registry.apply(snapshot(4, false, vec![device(1, "bike-1")])).await.unwrap();
 
-    let new = registry.rotate("bike-1").await.unwrap();
+    let new = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&new).await.unwrap();
 
     let device = registry.by_code("bike-1").unwrap();
-    assert_eq!(device.secret_sha256, Some(new.proposal.secret_sha256));
-    assert_eq!(new.proposal.id, device.id);
+    let secret_sha256 = Some(sha256(&new.secret));
+    assert_eq!(device.secret_sha256, secret_sha256);
+    let told = DeviceSecret { id: device.id, former_sha256: Some([1; 32]), secret_sha256 };
+    assert_eq!(new.told, Body::DeviceSecret(told));
+}
+
+#[tokio::test]
+async fn a_new_secret_ends_a_revocation_that_the_cloud_took_over() {
+    let registry = Registry::in_memory().await.unwrap();
+    let revoked = DeviceRecord { secret_sha256: None, enabled: false, ..record(1, "bike-1") };
+    registry.apply(snapshot(4, false, vec![Change::Device(revoked)])).await.unwrap();
+    let before = registry.by_code("bike-1").unwrap().enabled;
+
+    let new = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&new).await.unwrap();
+
+    assert!(!before);
+    assert!(registry.by_code("bike-1").unwrap().enabled);
+}
+
+#[tokio::test]
+async fn a_new_secret_does_not_let_in_what_the_cloud_switched_off() {
+    let registry = Registry::in_memory().await.unwrap();
+    let switched_off = DeviceRecord { enabled: false, ..record(1, "bike-1") };
+    registry.apply(snapshot(4, false, vec![Change::Device(switched_off)])).await.unwrap();
+
+    let new = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&new).await.unwrap();
+
+    assert!(!registry.by_code("bike-1").unwrap().enabled);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use edge_agent::front_door::{Config, Inside, Server};
 use edge_agent::journal::{Ack, AckSink, Journal, JournalConfig, Limits, Received, What};
 use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
+use edge_agent::registry::local::NewCredential;
 use edge_agent::uplink::board::Board;
 use edge_agent::uplink::link::LinkStatus;
 use edge_agent::uplink::{Uplink, enroll};
@@ -102,7 +103,7 @@ impl Edge {
 
     /// Adds a machine and connects as it.
     pub async fn connect(&self, code: &str) -> (AsyncClient, EventLoop) {
-        let new = self.registry.add(DeviceKind::Machine, code.parse().unwrap()).await.unwrap();
+        let new = self.add(code).await;
         let mut options = MqttOptions::new(code, self.mqtt.ip().to_string(), self.mqtt.port());
         options.set_credentials(code, new.secret);
         let (client, mut incoming) = AsyncClient::new(options, 10);
@@ -137,7 +138,13 @@ impl Edge {
     }
 
     pub async fn machine(&self, code: &str) -> DeviceId {
-        self.registry.add(DeviceKind::Machine, code.parse().unwrap()).await.unwrap().proposal.id
+        self.add(code).await.id
+    }
+
+    async fn add(&self, code: &str) -> NewCredential {
+        let new = self.registry.prepare_device(DeviceKind::Machine, code.parse().unwrap()).unwrap();
+        self.registry.keep(&new).await.unwrap();
+        new
     }
 
     pub async fn status(&self, device: DeviceId, state: DeviceState) {

@@ -70,6 +70,8 @@ pub enum Body {
     Notice(Notice),
     /// A device was added at the branch while the cloud was away; the cloud adopts or refuses it.
     DeviceProposed(DeviceProposal),
+    /// Staff gave a device a new secret at the branch, or locked it out; the cloud takes it over.
+    DeviceSecret(DeviceSecret),
 }
 
 /// A credential presented at a reader.
@@ -289,6 +291,18 @@ pub struct DeviceProposal {
     pub secret_sha256: [u8; 32],
 }
 
+/// A device's secret was changed at the branch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DeviceSecret {
+    /// Which device.
+    pub id: DeviceId,
+    /// SHA-256 of the secret it had until then. It counts only for the cloud if it knows no other: what was
+    /// changed in the cloud meanwhile stays.
+    pub former_sha256: Option<[u8; 32]>,
+    /// SHA-256 of its new secret; none locks it out until it is given one.
+    pub secret_sha256: Option<[u8; 32]>,
+}
+
 impl Event {
     /// `version || postcard`.
     pub fn encode(&self) -> Vec<u8> {
@@ -306,7 +320,11 @@ impl Event {
     /// Which quota it counts to.
     pub fn stream(&self) -> Stream {
         match self.body {
-            Body::Tap(_) | Body::Set(_) | Body::Gap(_) | Body::DeviceProposed(_) => Stream::Fact,
+            Body::Tap(_)
+            | Body::Set(_)
+            | Body::Gap(_)
+            | Body::DeviceProposed(_)
+            | Body::DeviceSecret(_) => Stream::Fact,
             Body::Reject(_) => Stream::Reject,
             Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {
                 Stream::Status

@@ -12,8 +12,9 @@ use protocol::serial::board::{self, BoardOutcome, BoardState, FirmwareMessage};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::entry::{
-    Body, CommandResult, DeviceKind, DeviceProposal, DeviceState, DeviceStatus, Event, FinishedSet,
-    Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source, Stream, Tap,
+    Body, CommandResult, DeviceKind, DeviceProposal, DeviceSecret, DeviceState, DeviceStatus,
+    Event, FinishedSet, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source,
+    Stream, Tap,
 };
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
@@ -169,6 +170,15 @@ fn a_proposed_device() {
         secret_sha256: [7; 32],
     };
     check_event("event-device-proposed", Source::Edge, Body::DeviceProposed(proposal));
+}
+
+#[test]
+fn a_secret_changed_at_the_branch() {
+    let id = machine();
+    let renewed = DeviceSecret { id, former_sha256: Some([7; 32]), secret_sha256: Some([8; 32]) };
+    check_event("event-device-secret", Source::Edge, Body::DeviceSecret(renewed));
+    let revoked = DeviceSecret { id, former_sha256: Some([8; 32]), secret_sha256: None };
+    check_event("event-device-revoked", Source::Edge, Body::DeviceSecret(revoked));
 }
 
 fn samples() -> Vec<TimedSample> {

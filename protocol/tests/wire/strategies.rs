@@ -10,8 +10,8 @@ use protocol::mqtt::payloads::{SetPayload, TapPayload};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::entry::{
-    Body, CommandResult, DeviceKind, DeviceProposal, DeviceState, DeviceStatus, Event, Gap,
-    GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source, Stream, Tap,
+    Body, CommandResult, DeviceKind, DeviceProposal, DeviceSecret, DeviceState, DeviceStatus,
+    Event, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source, Stream, Tap,
 };
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
@@ -235,6 +235,13 @@ fn body() -> impl Strategy<Value = Body> {
                 id,
                 code,
                 kind,
+                secret_sha256
+            })
+        ),
+        (device_id(), any::<Option<[u8; 32]>>(), any::<Option<[u8; 32]>>()).prop_map(
+            |(id, former_sha256, secret_sha256)| Body::DeviceSecret(DeviceSecret {
+                id,
+                former_sha256,
                 secret_sha256
             })
         ),

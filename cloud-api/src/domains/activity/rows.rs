@@ -54,8 +54,8 @@ impl Rows {
             Body::Reject(reject) => (&mut self.rejects, reject_row(reject)),
             Body::Gap(gap) => (&mut self.gaps, with_id(object(gap))),
             Body::Notice(notice) => (&mut self.notices, with_id(object(notice))),
-            // Adopted or refused before.
-            Body::DeviceProposed(_) => return,
+            // Taken over or refused before.
+            Body::DeviceProposed(_) | Body::DeviceSecret(_) => return,
         };
         row.extend(origin.columns(event));
         let mut row = Value::Object(row);

@@ -1,10 +1,11 @@
-//! Devices that were added at a branch while the cloud was away keep the id that the edge gave them.
+//! What staff did to devices at a branch, perhaps while the cloud was away: devices that were added keep the id
+//! that the edge gave them, and secrets that were changed are taken over.
 
 use super::{record, store};
 use crate::domains::edges::registry_changed;
 use crate::ids::BranchId;
 use protocol::sync::changes::Change;
-use protocol::sync::entry::DeviceProposal;
+use protocol::sync::entry::{DeviceProposal, DeviceSecret};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -33,4 +34,34 @@ pub async fn adopt(
     }
     registry_changed(db, branch, &Change::DeviceRemoved(proposal.id)).await?;
     Ok(Adoption::Refused)
+}
+
+/// What became of a secret that was changed at a branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretChange {
+    /// The device with this code has it now, or had it already.
+    Taken(String),
+    /// The device with this code has another secret since: the cloud's word counts.
+    Kept(String),
+    /// The branch has no such device.
+    NoDevice,
+}
+
+/// Takes over a secret that was changed at the branch; the edge is told what counts.
+pub async fn change_secret(
+    db: &mut PgConnection,
+    branch: BranchId,
+    change: &DeviceSecret,
+) -> anyhow::Result<SecretChange> {
+    if let Some(device) = store::replace_secret(db, branch, change).await? {
+        registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
+        return Ok(SecretChange::Taken(device.code));
+    }
+    let Some(device) = store::by_id(db, branch, change.id.into()).await? else {
+        return Ok(SecretChange::NoDevice);
+    };
+    registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
+    let wanted = change.secret_sha256.as_ref().map(<[u8; 32]>::as_slice);
+    let has_it = device.secret_sha256.as_deref() == wanted;
+    Ok(if has_it { SecretChange::Taken(device.code) } else { SecretChange::Kept(device.code) })
 }

@@ -6,7 +6,7 @@ mod model;
 mod secret;
 mod store;
 
-pub use adopt::{Adoption, adopt};
+pub use adopt::{Adoption, SecretChange, adopt, change_secret};
 pub use model::{Device, DeviceKind, MachineType, NewDevice};
 pub use secret::Secret;
 pub use store::by_code;

@@ -3,7 +3,7 @@
 use super::model::{Device, DeviceKind, MachineType, NewDevice};
 use crate::ids::{BranchId, DeviceId};
 use protocol::ids::Code;
-use protocol::sync::entry::DeviceProposal;
+use protocol::sync::entry::{DeviceProposal, DeviceSecret};
 use sqlx::{PgConnection, query_as, query_scalar};
 use time::OffsetDateTime;
 
@@ -78,6 +78,47 @@ pub async fn insert_proposed(
         machine_type,
         &proposal.secret_sha256,
         now,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+pub async fn by_id(
+    db: &mut PgConnection,
+    branch: BranchId,
+    id: DeviceId,
+) -> sqlx::Result<Option<Device>> {
+    query_as!(
+        Device,
+        r#"SELECT id, branch_id, code, kind AS "kind: DeviceKind", name,
+                  machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled
+         FROM devices WHERE branch_id = $1 AND id = $2 AND removed_at IS NULL"#,
+        branch.0,
+        id.0,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Changes a device's secret, if it is the former one still. Without a secret it is locked out, which a new
+/// one ends; what staff switched off in the cloud stays off.
+pub async fn replace_secret(
+    db: &mut PgConnection,
+    branch: BranchId,
+    change: &DeviceSecret,
+) -> sqlx::Result<Option<Device>> {
+    query_as!(
+        Device,
+        r#"UPDATE devices SET secret_sha256 = $3,
+             enabled = $3::bytea IS NOT NULL AND (enabled OR secret_sha256 IS NULL)
+         WHERE branch_id = $1 AND id = $2 AND removed_at IS NULL
+           AND secret_sha256 IS NOT DISTINCT FROM $4
+         RETURNING id, branch_id, code, kind AS "kind: DeviceKind", name,
+                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled"#,
+        branch.0,
+        change.id.0,
+        change.secret_sha256.as_ref().map(<[u8; 32]>::as_slice),
+        change.former_sha256.as_ref().map(<[u8; 32]>::as_slice),
     )
     .fetch_optional(db)
     .await

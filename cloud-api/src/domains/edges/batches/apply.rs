@@ -35,7 +35,7 @@ pub async fn apply(app: &App, caller: &EdgeCaller, batch: Unpacked) -> Result<u6
         // It was the holder a moment ago; its next call finds out what it is now.
         return Err(Error::Conflict("edge_conflict"));
     }
-    let acked = store::lock_epoch(&mut tx, caller.edge, batch.epoch, now).await?;
+    let acked = store::lock_epoch(&mut tx, caller, batch.epoch, now).await?;
     if batch.last_seq <= acked {
         metrics::counter!("ingest_batches_total", "outcome" => "repeat").increment(1);
         return Ok(acked.unsigned_abs());
@@ -67,7 +67,7 @@ async fn write(
     now: OffsetDateTime,
 ) -> Result<Applied> {
     let offsets = dating::settle(db, caller.edge, &mut batch, now).await?;
-    sort::adopt_proposals(db, caller, &mut batch, now).await?;
+    sort::take_over_devices(db, caller, &mut batch, now).await?;
     let devices = store::devices(db, caller.branch).await?;
     let delivery = Delivery {
         edge: caller.edge,

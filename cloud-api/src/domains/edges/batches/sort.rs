@@ -3,18 +3,18 @@
 use super::dating::Offsets;
 use super::unpack::{SetAside, Unpacked};
 use crate::domains::activity::{self, Origin, Rows};
-use crate::domains::devices::{self, Adoption};
+use crate::domains::devices::{self, Adoption, SecretChange};
 use crate::domains::edges::caller::EdgeCaller;
 use crate::domains::telemetry::Delivery;
 use crate::http::Result;
-use crate::ids::DeviceId;
-use protocol::sync::entry::{Body, Event, Source};
+use crate::ids::{BranchId, DeviceId};
+use protocol::sync::entry::{Body, DeviceProposal, DeviceSecret, Event, Source};
 use sqlx::PgConnection;
 use std::collections::HashSet;
 use time::OffsetDateTime;
 
-/// Adopts devices that were added at the branch; the entries that follow may be theirs already.
-pub async fn adopt_proposals(
+/// Takes over what staff did to devices at the branch; the entries that follow may be theirs already.
+pub async fn take_over_devices(
     db: &mut PgConnection,
     caller: &EdgeCaller,
     batch: &mut Unpacked,
@@ -22,24 +22,74 @@ pub async fn adopt_proposals(
 ) -> Result<()> {
     let mut refused = Vec::new();
     for (&seq, (event, _)) in &batch.events {
-        let (Source::Edge, Body::DeviceProposed(proposal)) = (event.source, &event.body) else {
-            continue;
+        let said = match (event.source, &event.body) {
+            (Source::Edge, Body::DeviceProposed(proposal)) => {
+                adopted(db, caller.branch, proposal, now).await?
+            }
+            (Source::Edge, Body::DeviceSecret(change)) => {
+                secret_changed(db, caller.branch, change).await?
+            }
+            _ => continue,
         };
-        if devices::adopt(db, caller.branch, proposal, now).await? == Adoption::Refused {
-            let code = &proposal.code;
-            let detail = format!(
-                "A device that was added at the branch has the code {code}, which another device \
-                 has already. It was not adopted; give one of them another code."
-            );
-            let edge = Some(caller.edge);
-            activity::notice(db, caller.branch, edge, "device_refused", &detail, now).await?;
-            refused.push((seq, detail));
+        let Some(Said { code, detail, is_refused }) = said else { continue };
+        activity::notice(db, caller.branch, Some(caller.edge), code, &detail, now).await?;
+        if is_refused {
+            refused.push((seq, code, detail));
         }
     }
-    for (seq, detail) in refused {
-        put_aside(batch, seq, "device_refused", detail);
+    for (seq, code, detail) in refused {
+        put_aside(batch, seq, code, detail);
     }
     Ok(())
+}
+
+/// What staff are told.
+struct Said {
+    code: &'static str,
+    detail: String,
+    is_refused: bool,
+}
+
+async fn adopted(
+    db: &mut PgConnection,
+    branch: BranchId,
+    proposal: &DeviceProposal,
+    now: OffsetDateTime,
+) -> Result<Option<Said>> {
+    if devices::adopt(db, branch, proposal, now).await? == Adoption::Adopted {
+        return Ok(None);
+    }
+    let code = &proposal.code;
+    let detail = format!(
+        "A device that was added at the branch has the code {code}, which another device \
+         has already. It was not adopted; give one of them another code."
+    );
+    Ok(Some(Said { code: "device_refused", detail, is_refused: true }))
+}
+
+async fn secret_changed(
+    db: &mut PgConnection,
+    branch: BranchId,
+    change: &DeviceSecret,
+) -> Result<Option<Said>> {
+    let (code, detail, is_refused) = match devices::change_secret(db, branch, change).await? {
+        SecretChange::Taken(_) if change.secret_sha256.is_some() => return Ok(None),
+        SecretChange::Taken(device) => {
+            ("device_revoked", format!("Staff locked {device} out at the branch."), false)
+        }
+        SecretChange::Kept(device) => {
+            let detail = format!(
+                "The secret of {device} was changed at the branch, and in the cloud as well. \
+                 The cloud's counts."
+            );
+            ("device_secret_kept", detail, true)
+        }
+        SecretChange::NoDevice => {
+            let detail = format!("no device {} in this branch", change.id);
+            ("device_unknown", detail, true)
+        }
+    };
+    Ok(Some(Said { code, detail, is_refused }))
 }
 
 /// Sorts events into the rows of their tables; what is not for us to take is set aside.
@@ -82,7 +132,10 @@ fn objection(event: &Event, devices: &HashSet<DeviceId>) -> Option<(&'static str
     }
     let needs_device =
         matches!(event.body, Body::Tap(_) | Body::Set(_) | Body::Status(_) | Body::Maintenance(_));
-    let needs_edge = matches!(event.body, Body::Gap(_) | Body::Notice(_) | Body::DeviceProposed(_));
+    let needs_edge = matches!(
+        event.body,
+        Body::Gap(_) | Body::Notice(_) | Body::DeviceProposed(_) | Body::DeviceSecret(_)
+    );
     if needs_device && device.is_none() {
         return Some(("wrong_source", "only a device can tell this"));
     }

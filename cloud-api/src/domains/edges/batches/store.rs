@@ -1,6 +1,7 @@
 //! SQL of batches: how far an epoch is applied, offsets of boots, what was set aside.
 
 use super::unpack::SetAside;
+use crate::domains::edges::caller::EdgeCaller;
 use crate::domains::telemetry::Delivery;
 use crate::ids::{BranchId, DeviceId, EdgeId};
 use protocol::time::Stamp;
@@ -9,28 +10,39 @@ use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// How far an epoch is applied. Its row stays locked: batches of an epoch come one after the other.
+/// How far an epoch is applied. Its row stays locked: batches of an epoch come one after the other. An edge that
+/// was enrolled again has a new id and the same journal: it goes on where it was.
 pub async fn lock_epoch(
     db: &mut PgConnection,
-    edge: EdgeId,
+    caller: &EdgeCaller,
     epoch: u64,
     now: OffsetDateTime,
 ) -> sqlx::Result<i64> {
+    if let Some(acked_seq) = lock_known(db, caller.edge, epoch).await? {
+        return Ok(acked_seq);
+    }
     query!(
         "INSERT INTO edge_epochs (edge_id, epoch, acked_seq, opened_at, applied_at)
-         VALUES ($1, $2, 0, $3, $3) ON CONFLICT ON CONSTRAINT edge_epochs_pkey DO NOTHING",
-        edge.0,
+         SELECT $1, $2, coalesce(max(acked_seq), 0), $3, $3
+         FROM edge_epochs JOIN edges ON edges.id = edge_id AND branch_id = $4 WHERE epoch = $2
+         ON CONFLICT ON CONSTRAINT edge_epochs_pkey DO NOTHING",
+        caller.edge.0,
         epoch.cast_signed(),
         now,
+        caller.branch.0,
     )
     .execute(&mut *db)
     .await?;
+    Ok(lock_known(db, caller.edge, epoch).await?.unwrap_or(0))
+}
+
+async fn lock_known(db: &mut PgConnection, edge: EdgeId, epoch: u64) -> sqlx::Result<Option<i64>> {
     query_scalar!(
         "SELECT acked_seq FROM edge_epochs WHERE edge_id = $1 AND epoch = $2 FOR UPDATE",
         edge.0,
         epoch.cast_signed(),
     )
-    .fetch_one(db)
+    .fetch_optional(db)
     .await
 }
 
