@@ -81,6 +81,16 @@ async fn a_database_that_is_not_there_is_named_with_the_reason() -> Result<()> {
 }
 
 #[tokio::test]
+async fn settings_of_other_programs_in_the_same_environment_are_theirs() -> Result<()> {
+    let shared = [("GYMWIRE_AGENT__STATE_DIR", "/tmp"), ("GYMWIRE_HTTP__BIND", "nowhere")];
+
+    let (_, said) = failing(&["migrate"], &shared).await?;
+
+    assert!(said.contains("http.bind") && !said.contains("agent"), "{said}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_missing_file_and_wrong_usage_end_with_2() -> Result<()> {
     assert_eq!(failing(&["--config", "/nowhere.toml", "migrate"], &[]).await?.0, Some(2));
     assert_eq!(failing(&["frobnicate"], &[]).await?.0, Some(2));

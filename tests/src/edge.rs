@@ -111,7 +111,9 @@ impl Edge {
         let registry = Registry::open(&self.state(), &Clock::system()).await?.registry;
         let mut logins = Vec::new();
         for code in codes {
-            let secret = registry.add(kind, code.parse()?).await?.secret;
+            let new = registry.prepare_device(kind, code.parse()?)?;
+            registry.keep(&new).await?;
+            let secret = new.secret;
             logins.push(Login { user: code.clone(), password: Some(secret) });
         }
         Ok(logins)

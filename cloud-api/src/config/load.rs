@@ -26,7 +26,7 @@ impl Config {
         }
         let mut config: Self = figment
             .merge(short_names())
-            .merge(Env::prefixed("GYMWIRE_").split("__"))
+            .merge(environment())
             .extract()
             .map_err(|error| ConfigError(describe(error)))?;
         if let Some(bind) = flags.bind {
@@ -45,6 +45,19 @@ fn check_readable(path: &Path) -> Result<(), ConfigError> {
         .map(drop)
         .map_err(|error| ConfigError(format!("--config {}: {error}", path.display())))
 }
+
+/// Programs of Gymwire may share an environment: the sections of the others are theirs.
+fn environment() -> Env {
+    Env::prefixed("GYMWIRE_")
+        .filter(|key| {
+            let section = key.as_str().split("__").next().unwrap_or_default();
+            !OTHERS.iter().any(|other| other.eq_ignore_ascii_case(section))
+        })
+        .split("__")
+}
+
+/// Sections of edge-agent and firmware-bridge.
+const OTHERS: [&str; 7] = ["agent", "cloud", "mqtt", "journal", "ops", "scanner", "queue"];
 
 /// The names that other platforms give these keys.
 fn short_names() -> Figment {

@@ -157,7 +157,7 @@ impl AckSink for Committed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::JournalConfig;
+    use crate::journal::{BatchLimits, JournalConfig};
     use protocol::sync::batch::Batch;
     use protocol::sync::entry::Event;
     use protocol::time::Stamp;
@@ -189,7 +189,7 @@ mod tests {
         }
 
         async fn told(&self) -> Vec<Body> {
-            let batch = self.actions.journal.read_batch(Default::default()).await.unwrap();
+            let batch = self.actions.journal.read_batch(BatchLimits::default()).await.unwrap();
             let events = batch.map_or_else(Vec::new, |batch: Batch| batch.events);
             events.iter().map(|entry| Event::decode(&entry.event).unwrap().body).collect()
         }

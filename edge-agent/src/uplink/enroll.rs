@@ -45,10 +45,16 @@ pub async fn enroll(
 }
 
 fn explained(failure: &Failure, url: &str) -> String {
-    match failure {
-        Failure::Unreachable(why) => format!("the cloud at {url} cannot be reached: {why}"),
-        Failure::Refused(_) => format!("the cloud refused: {failure}"),
-    }
+    let what = match (failure, failure.code()) {
+        (Failure::Unreachable(why), _) => {
+            return format!("the cloud at {url} cannot be reached: {why}");
+        }
+        (_, "invalid_code") => "the cloud does not know this code",
+        (_, "code_expired") => "this code has expired",
+        (_, "code_used") => "this code has been used already",
+        _ => return format!("the cloud refused: {failure}"),
+    };
+    format!("{what}; `cloud-api admin enroll-code` makes one that is good for an hour")
 }
 
 fn hostname() -> String {

@@ -210,8 +210,11 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Unreachable(why) => f.write_str(why),
             Self::Refused(refusal) => {
-                let detail = refusal.problem["detail"].as_str().unwrap_or_default();
-                write!(f, "{} {} {detail}", refusal.status, refusal.code)
+                write!(f, "{} {}", refusal.status, refusal.code)?;
+                match refusal.problem["detail"].as_str() {
+                    Some(detail) => write!(f, ": {detail}"),
+                    None => Ok(()),
+                }
             }
         }
     }

@@ -62,6 +62,10 @@ impl LinkStatus {
     }
 }
 
+/// What staff are told about it.
+pub const CONFLICT: &str = "another agent uses this edge's key: nothing is sent. If this computer or its card was \
+     copied, enrol one of the two again.";
+
 /// How long nothing is sent after the cloud found two agents with one key.
 const CONFLICT_PAUSE: Duration = Duration::from_mins(1);
 
@@ -104,9 +108,10 @@ impl Link {
 
     /// A call did not work. Says whether the cloud has just found another agent with this edge's key.
     pub fn failed(&self, lane: Lane, failure: &Failure) -> bool {
-        let problem = Problem { code: code(failure), detail: failure.to_string() };
+        let mut problem = Problem { code: code(failure), detail: failure.to_string() };
         let is_conflict = problem.code == "edge_conflict";
         if is_conflict {
+            CONFLICT.clone_into(&mut problem.detail);
             *self.held() = Some(Instant::now() + CONFLICT_PAUSE);
         }
         let was_known = self.status.borrow().has(&problem.code);

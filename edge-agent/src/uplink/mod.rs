@@ -153,9 +153,7 @@ impl Uplink {
     /// Notes that a call failed; a conflict of two agents is news for staff.
     async fn failed(&self, lane: Lane, failure: &Failure) {
         if self.link.failed(lane, failure) {
-            let detail = "another agent uses this edge's key: nothing is sent. If this computer or its card was \
-                          copied, enrol one of the two again.";
-            self.notice("edge_conflict", detail.to_owned()).await;
+            self.notice("edge_conflict", link::CONFLICT.to_owned()).await;
         }
     }
 

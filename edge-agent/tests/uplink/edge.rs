@@ -137,6 +137,13 @@ impl Edge {
         self.commit(Source::Edge, What::Event(Body::Notice(notice))).await;
     }
 
+    /// Waits until this many entries are not in the cloud.
+    pub async fn until_backlog(&self, entries: u64) {
+        let mut stats = self.journal.stats();
+        let enough = stats.wait_for(|stats| stats.backlog_entries == entries);
+        timeout(PATIENCE, enough).await.unwrap().unwrap();
+    }
+
     pub async fn machine(&self, code: &str) -> DeviceId {
         self.add(code).await.id
     }
