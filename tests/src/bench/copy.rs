@@ -10,18 +10,41 @@ use tokio::time::Instant;
 /// Bytes given to COPY at a time.
 const PORTION: usize = 1 << 20;
 
-/// Copies samples of machines into a table with a column per field, and says how long it took.
-pub async fn copy(db: &PgPool, samples: &[(usize, Sample)]) -> Result<Duration> {
+/// What finds a row again and refuses it when it comes twice, as the chunks' keys do.
+const KEY: &str = ", PRIMARY KEY (machine_id, boot, seq)";
+
+/// How long COPY took.
+#[derive(Debug, Clone, Copy)]
+pub struct Copied {
+    /// Into a table with a primary key.
+    pub keyed: Duration,
+    /// Into a table without any: rows that may be doubled and are found by reading all of them.
+    pub bare: Duration,
+}
+
+/// Copies samples of machines into tables with a column per field.
+pub async fn copy(db: &PgPool, samples: &[(usize, Sample)]) -> Result<Copied> {
+    let keyed = copy_into(db, samples, "rows_with_key", KEY).await?;
+    let bare = copy_into(db, samples, "rows_without_key", "").await?;
+    Ok(Copied { keyed, bare })
+}
+
+async fn copy_into(
+    db: &PgPool,
+    samples: &[(usize, Sample)],
+    table: &str,
+    key: &str,
+) -> Result<Duration> {
     let fields: Vec<String> = FIELDS.iter().map(|spec| format!("{} real", spec.name)).collect();
     let create = format!(
-        "CREATE TABLE rows_of_samples (machine_id uuid NOT NULL, at timestamptz NOT NULL,
-         boot bigint NOT NULL, seq bigint NOT NULL, {})",
+        "CREATE TABLE {table} (machine_id uuid NOT NULL, at timestamptz NOT NULL,
+         boot bigint NOT NULL, seq bigint NOT NULL, {}{key})",
         fields.join(", ")
     );
     sqlx::query(sqlx::AssertSqlSafe(create)).execute(db).await?;
     let start = Instant::now();
     let mut rows = db.acquire().await?;
-    let mut copy = rows.copy_in_raw("COPY rows_of_samples FROM STDIN").await?;
+    let mut copy = rows.copy_in_raw(&format!("COPY {table} FROM STDIN")).await?;
     let mut text = String::with_capacity(PORTION + 1024);
     for (machine, sample) in samples {
         row(&mut text, *machine, sample);

@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const HOSTILE: u64 = 100_000;
-/// At the same time.
-const WORKERS: u64 = 32;
+/// At the same time: wrong logins are answered late.
+const WORKERS: u64 = 400;
 /// One of so many knows a secret and tries foreign topics.
 const INSIDER_EVERY: u64 = 10;
 const GROWTH_LIMIT_MB: f64 = 5.0;

@@ -40,7 +40,7 @@ impl Figures {
             in_use: counts.in_use,
             presented: counts.presented.len() as u64,
             sets: counts.sets,
-            ack_p99: counts.telemetry_acks.quantile(0.99),
+            ack_p99: counts.grouped_acks.quantile(0.99),
             ..Self::default()
         });
         let samples = "SELECT coalesce(sum(count), 0)::bigint FROM telemetry_chunks";

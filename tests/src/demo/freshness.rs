@@ -22,7 +22,9 @@ pub async fn watch(staff: &Staff, branch: &str, ages: &Mutex<Times>) {
         sleep(PAUSE).await;
         let Ok(machines) = staff.availability(branch).await else { continue };
         let now_ms = clock.stamp().wall_ms;
-        for (id, sampled_at) in machines.iter().filter_map(sampled) {
+        // The last sample of a machine that nobody uses any more may be old, and is not late.
+        let used = machines.iter().filter(|machine| machine["availability"] == "in_use");
+        for (id, sampled_at) in used.filter_map(sampled) {
             if seen.insert(id, sampled_at).is_some_and(|former| former < sampled_at) {
                 let sampled_ms = sampled_at.unix_timestamp_nanos() / 1_000_000;
                 let age = u64::try_from(i128::from(now_ms) - sampled_ms).unwrap_or(0);

@@ -77,10 +77,10 @@ impl fmt::Display for Report {
             ),
             ("missing", (self.verdict.missing.len() + self.missing_taps.len()).to_string()),
             ("doubled", (self.verdict.doubled.len() + self.doubled_taps.len()).to_string()),
-            ("publish to ack, telemetry (in groups)", counts.telemetry_acks.to_string()),
-            ("publish to ack, sets and states", counts.event_acks.to_string()),
+            ("publish to ack, telemetry and states", counts.grouped_acks.to_string()),
+            ("publish to ack, sets", counts.set_acks.to_string()),
             ("sample to the cloud's live view", self.to_api.to_string()),
-            ("sample to the cloud's database", self.to_cloud.to_string()),
+            ("sample to the cloud's database (every 5 s)", self.to_cloud.to_string()),
         ];
         writeln!(f)?;
         for (name, value) in lines {

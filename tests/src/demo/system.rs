@@ -22,6 +22,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+/// Samples go up more often than the usual 30 s, so that there is something to see.
+const TELEMETRY_INTERVAL_MS: u64 = 5_000;
 /// How long the edge may take to learn of its devices from the cloud.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -75,6 +77,7 @@ impl System {
         let link = ChaosLink::start(cloud.address()).await?;
         let mut edge = Edge::on_ports(&options.folder.join("edge"), ports.edge)?;
         edge.enroll(&format!("http://{}", link.address()), code).await?;
+        edge.env("GYMWIRE_CLOUD__TELEMETRY_INTERVAL_MS", &TELEMETRY_INTERVAL_MS);
         edge.start().await?;
         scene::known(&edge, &seeded.login("bridge-1")?).await?;
 

@@ -27,10 +27,10 @@ pub struct Counts {
     pub presented: Vec<String>,
     /// Machines in use.
     pub in_use: u64,
-    /// From publish to ack of telemetry.
-    pub telemetry_acks: Times,
-    /// From publish to ack of sets and statuses.
-    pub event_acks: Times,
+    /// From publish to ack of telemetry and states.
+    pub grouped_acks: Times,
+    /// From publish to ack of sets.
+    pub set_acks: Times,
 }
 
 /// What a client keeps of a message until its ack.
@@ -65,8 +65,8 @@ impl Tally {
             sets: 0,
             presented: Vec::new(),
             in_use: 0,
-            telemetry_acks: Times::new(),
-            event_acks: Times::new(),
+            grouped_acks: Times::new(),
+            set_acks: Times::new(),
         }))
     }
 
@@ -84,8 +84,8 @@ impl Tally {
         let mut counts = self.lock();
         counts.acked += 1;
         let acks = match kind {
-            Kind::Sample(_) => &mut counts.telemetry_acks,
-            Kind::Set(_) | Kind::Status => &mut counts.event_acks,
+            Kind::Sample(_) | Kind::Status => &mut counts.grouped_acks,
+            Kind::Set(_) => &mut counts.set_acks,
         };
         acks.record(after);
         match kind {
