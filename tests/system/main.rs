@@ -4,4 +4,5 @@ mod demo;
 mod kills;
 mod outage;
 mod power_cut;
+mod small_disk;
 mod uplink;

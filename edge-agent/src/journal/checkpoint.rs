@@ -11,11 +11,13 @@ use std::thread::JoinHandle;
 
 /// Pages in the log, and how many of them are in the file.
 pub type Progress = (u64, u64);
+/// Nothing is known if another checkpoint was running.
+pub type Outcome = Option<Progress>;
 
 /// The thread.
 pub struct Checkpointer {
     requests: Option<SyncSender<()>>,
-    result: Arc<Mutex<Option<Progress>>>,
+    result: Arc<Mutex<Option<Outcome>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -41,7 +43,7 @@ impl Checkpointer {
     }
 
     /// The result of the last one, once.
-    pub fn result(&self) -> Option<Progress> {
+    pub fn result(&self) -> Option<Outcome> {
         lock(&self.result).take()
     }
 
@@ -58,7 +60,7 @@ fn follow(
     inbox: &Receiver<()>,
     path: &std::path::Path,
     synchronous: Synchronous,
-    result: &Mutex<Option<Progress>>,
+    result: &Mutex<Option<Outcome>>,
 ) {
     let mut open: Option<Connection> = None;
     while inbox.recv().is_ok() {
@@ -67,18 +69,24 @@ fn follow(
                 .inspect_err(|error| tracing::warn!(%error, "no checkpoint of the journal"))
                 .ok();
         }
-        let Some(connection) = &open else { continue };
+        let Some(connection) = &open else {
+            *lock(result) = Some(None);
+            continue;
+        };
         match run(connection) {
             Ok(progress) => *lock(result) = Some(progress),
-            Err(error) => tracing::warn!(%error, "no checkpoint of the journal"),
+            Err(error) => {
+                tracing::warn!(%error, "no checkpoint of the journal");
+                *lock(result) = Some(None);
+            }
         }
     }
 }
 
-/// Moves what it can without waiting for anybody.
-pub fn run(connection: &Connection) -> rusqlite::Result<Progress> {
+/// Moves what it can without waiting for anybody. Nothing, if another checkpoint is running.
+pub fn run(connection: &Connection) -> rusqlite::Result<Outcome> {
     connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        let pages = |column| row.get::<_, i64>(column).map(|n| n.max(0).cast_unsigned());
-        Ok((pages(1)?, pages(2)?))
+        let pages = |column| row.get::<_, i64>(column).map(|pages| u64::try_from(pages).ok());
+        Ok(pages(1)?.zip(pages(2)?))
     })
 }

@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// Given back to the disk when it is full, so that commits go on while room is made.
-const RESERVE_BYTES: usize = 4 << 20;
+/// Given back to the disk when it is full, so that commits go on while room is made. More than the log may hold:
+/// a checkpoint, which lets the log start over, may have to write all of it behind the end of the file.
+const RESERVE_BYTES: usize = 8 << 20;
 
 /// Makes a folder's list of files durable.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -60,7 +61,7 @@ impl Reserve {
     /// Takes the space, if it can be had with as much again to spare. Zeros are written rather than allocated:
     /// not every file system that runs full honours an allocation.
     pub fn hold(&mut self) -> io::Result<()> {
-        if self.is_held || free_bytes(folder_of(&self.path))? < 4 * RESERVE_BYTES as u64 {
+        if self.is_held || free_bytes(folder_of(&self.path))? < 2 * RESERVE_BYTES as u64 {
             return Ok(());
         }
         let mut file =

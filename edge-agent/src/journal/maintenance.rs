@@ -20,15 +20,16 @@ use tokio::time::Instant;
 /// A unit that took longer is made smaller next time.
 const UNIT: Duration = Duration::from_millis(15);
 const PAUSE_BETWEEN_UNITS: Duration = Duration::from_millis(50);
+const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(1);
+const PAUSE_BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// The snapshot is renewed after this much, which bounds what is read again at start.
 const SNAPSHOT_ENTRIES: u64 = 256;
 const SNAPSHOT_SAMPLES: u64 = 200_000;
 /// Deleting waits for a snapshot; so many entries are worth one.
 const SNAPSHOT_FOR_DELETION: u64 = 60;
 /// A checkpoint is asked for when the log has about this much.
-const LOG_BYTES: u64 = 4 << 20;
-/// The writer helps when the log has this much: under constant load no other thread ever reaches its end.
-const LOG_BYTES_MAX: u64 = 16 << 20;
+const LOG_BYTES: u64 = 2 << 20;
+const PAUSE_BETWEEN_CHECKPOINTS: Duration = Duration::from_millis(500);
 
 /// State of the work between commits.
 pub struct Upkeep {
@@ -41,7 +42,6 @@ pub struct Upkeep {
     entries_since_snapshot: u64,
     samples_since_snapshot: u64,
     log_bytes: u64,
-    log_bytes_asked: u64,
     is_asked: bool,
     checkpointer: Checkpointer,
     /// Space for when there is none.
@@ -56,6 +56,9 @@ pub struct Upkeep {
     pub salvage: Salvage,
     unit_entries: u64,
     last_unit: Instant,
+    weighed: Instant,
+    paused_until: Instant,
+    ask_after: Instant,
 }
 
 /// Whether entries of a broken file are being taken over.
@@ -84,7 +87,6 @@ impl Upkeep {
             entries_since_snapshot: 0,
             samples_since_snapshot: 0,
             log_bytes,
-            log_bytes_asked: 0,
             is_asked: false,
             checkpointer,
             reserve,
@@ -94,6 +96,9 @@ impl Upkeep {
             salvage: Salvage::None,
             unit_entries: 64,
             last_unit: Instant::now(),
+            weighed: Instant::now(),
+            paused_until: Instant::now(),
+            ask_after: Instant::now(),
         }
     }
 
@@ -134,20 +139,24 @@ impl Upkeep {
         self.checkpointer.stop();
     }
 
+    /// The thread moves the bulk of the log; what came in meanwhile is little, and the writer moves it, so that
+    /// the log can start over: under load nobody else ever reaches its end.
     fn checkpoint_unit(&mut self, connection: &Connection) {
-        if let Some((log, done)) = self.checkpointer.result() {
-            let since = self.log_bytes.saturating_sub(self.log_bytes_asked);
-            self.log_bytes = (log - done.min(log)) * PAGE_BYTES + since;
+        if let Some(outcome) = self.checkpointer.result() {
             self.is_asked = false;
-            if self.log_bytes >= LOG_BYTES_MAX
-                && let Ok((log, done)) = checkpoint::run(connection)
-            {
-                self.log_bytes = (log - done.min(log)) * PAGE_BYTES;
+            let finished = outcome.and_then(|_| checkpoint::run(connection).ok().flatten());
+            self.log_bytes = match finished {
+                Some((log, done)) if log == done => 0,
+                Some((log, _)) => log * PAGE_BYTES,
+                None => self.log_bytes,
+            };
+            if self.log_bytes > 0 {
+                // A reader holds it up.
+                self.ask_after = Instant::now() + PAUSE_BETWEEN_CHECKPOINTS;
             }
         }
-        if self.log_bytes >= LOG_BYTES && !self.is_asked {
+        if self.log_bytes >= LOG_BYTES && !self.is_asked && self.ask_after <= Instant::now() {
             self.is_asked = true;
-            self.log_bytes_asked = self.log_bytes;
             self.checkpointer.request();
         }
     }
@@ -171,12 +180,18 @@ impl Upkeep {
 impl Writer {
     /// One unit of what there is to do; `false` if there is nothing.
     pub(super) fn upkeep_unit(&mut self) -> bool {
-        if self.failed.is_some() {
+        let started = Instant::now();
+        if self.failed.is_some() || started < self.upkeep.paused_until {
             return false;
         }
-        let started = Instant::now();
         self.upkeep.checkpoint_unit(&self.connection);
-        match self.work_unit() {
+        let result = if started.duration_since(self.upkeep.weighed) < PAUSE_BETWEEN_LOOKS {
+            Ok(())
+        } else {
+            self.upkeep.weighed = started;
+            self.weigh()
+        };
+        match result.and_then(|()| self.work_unit()) {
             Ok(false) => false,
             Ok(true) => {
                 self.upkeep.took(started.elapsed());
@@ -185,7 +200,7 @@ impl Writer {
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be tidied up");
                 self.stats.last_error = Some(error.to_string());
-                self.upkeep.wants_deletion = false;
+                self.upkeep.paused_until = started + PAUSE_AFTER_ERROR;
                 false
             }
         }
@@ -289,9 +304,6 @@ impl Writer {
         for event in over {
             let bytes = add_event(&mut self.group, &event, None);
             self.group.arrived(Instant::now(), bytes);
-        }
-        if let Err(error) = self.weigh() {
-            self.stats.last_error = Some(error.to_string());
         }
         if self.stats.mode == Mode::Durable
             && let Err(error) = self.upkeep.reserve.hold()

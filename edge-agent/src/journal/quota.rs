@@ -3,6 +3,7 @@
 //!
 //! What was read for the uplink since the start is left alone: the cloud may have it already.
 
+use super::checkpoint;
 use super::commit::StoreError;
 use super::connection::PAGE_BYTES;
 use super::disk;
@@ -22,7 +23,11 @@ const MAX_REJECTS: u64 = 10_000;
 /// Samples handled in one unit.
 const UNIT_SAMPLES: u64 = 20_000;
 /// On a disk below its floor the file must not grow: so much of it stays free for new entries.
-const ROOM_ON_FULL_DISK: u64 = 512 * 1024;
+const ROOM_ON_FULL_DISK: u64 = 1 << 20;
+/// The log needs some space of its own, whatever floor is asked for.
+const LOWEST_FLOOR: u64 = 8 << 20;
+/// So much room is made when a commit found none.
+const ROOM_AT_ONCE: u64 = 2 << 20;
 /// How long room is made at once when a commit found none.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
@@ -62,8 +67,20 @@ pub fn limit_pages(connection: &Connection, max_bytes: u64) -> rusqlite::Result<
     connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
 }
 
+/// Raises that limit by some.
+fn allow_growth(connection: &Connection) -> rusqlite::Result<()> {
+    let pages: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+    connection.query_row(&format!("PRAGMA max_page_count = {}", pages + 4096), [], |_| Ok(()))
+}
+
+/// Bytes of pages that hold nothing.
+fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pages: i64 = connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
+    Ok(pages.max(0).cast_unsigned() * PAGE_BYTES)
+}
+
 impl Writer {
-    /// Looks at the space there is; once a second.
+    /// Looks at the space there is; a few times a second.
     pub(super) fn weigh(&mut self) -> rusqlite::Result<()> {
         let limit = self.config.limits.max_bytes;
         let used = used_bytes(&self.connection)?;
@@ -75,33 +92,34 @@ impl Writer {
 
     fn is_disk_short(&self) -> rusqlite::Result<bool> {
         let free = disk::free_bytes(disk::folder_of(&self.path)).unwrap_or(u64::MAX);
-        if free >= self.config.limits.min_free_bytes {
-            return Ok(false);
-        }
-        let pages: i64 =
-            self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))?;
-        Ok(pages.max(0).cast_unsigned() * PAGE_BYTES < ROOM_ON_FULL_DISK)
+        let floor = self.config.limits.min_free_bytes.max(LOWEST_FLOOR);
+        Ok(free < floor && free_bytes(&self.connection)? < ROOM_ON_FULL_DISK)
     }
 
-    /// A commit found no room: makes some now. The reserve is given back to the disk for that.
+    /// A commit found no room: makes some now. The reserve is given back to the disk for that, and a checkpoint
+    /// lets the log start over instead of growing.
     pub(super) fn make_room_at_once(&mut self) {
         if self.upkeep.reserve.release() {
             tracing::warn!("the disk is full, the journal's reserve is in use");
         }
-        let raised = limit_pages(&self.connection, self.config.limits.max_bytes + (4 << 20));
-        let started = Instant::now();
-        self.upkeep.quota.is_over = true;
-        let mut result = raised;
-        while result.is_ok() && started.elapsed() < AT_ONCE && self.upkeep.quota.is_over {
-            result = self.quota_unit().and_then(|is_busy| {
-                self.weigh()?;
-                self.upkeep.quota.is_over &= is_busy;
-                Ok(())
-            });
-        }
-        if let Err(error) = result {
+        if let Err(error) = self.try_to_make_room() {
             self.stats.last_error = Some(error.to_string());
         }
+    }
+
+    fn try_to_make_room(&mut self) -> rusqlite::Result<()> {
+        let started = Instant::now();
+        let _ = checkpoint::run(&self.connection)?;
+        while free_bytes(&self.connection)? < ROOM_AT_ONCE && started.elapsed() < AT_ONCE {
+            self.upkeep.quota.is_over = true;
+            if !self.quota_unit()? {
+                // Taps and sets are all there is; they are worth more than a quota.
+                allow_growth(&self.connection)?;
+                break;
+            }
+        }
+        let _ = checkpoint::run(&self.connection)?;
+        Ok(())
     }
 
     /// One unit of sacrifice; `false` if there is none to make.
