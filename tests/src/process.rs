@@ -67,8 +67,13 @@ impl Process {
             .with_context(|| format!("cannot write the log {}", log.display()))?;
         let name =
             program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
-        let child = Command::new(program)
+        // In a group of its own, Ctrl-C reaches only us, who stop everything in order. And should we be killed, the
+        // kernel kills it.
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "--"])
+            .arg(program)
             .args(arguments)
+            .process_group(0)
             .envs(env.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)

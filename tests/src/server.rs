@@ -46,11 +46,21 @@ impl Server {
         self.private = Some(started);
         Ok(())
     }
+}
 
-    /// Stops it and removes its files.
-    pub async fn remove(mut self) -> Result<()> {
+impl Drop for Server {
+    /// Stops it and removes its files; on a thread with a runtime of its own, since the test's one may be ending.
+    fn drop(&mut self) {
         self.private = None;
-        db::stop(&self.folder).await
+        let folder = self.folder.clone();
+        let stopped = std::thread::spawn(move || -> Result<()> {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?
+                .block_on(db::stop(&folder))
+        });
+        // What stays is in memory and stops nobody.
+        let _ = stopped.join();
     }
 }
 

@@ -47,6 +47,9 @@ impl Default for Times {
 
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.count() == 0 {
+            return f.write_str("none");
+        }
         let at = |quantile| self.quantile(quantile).as_secs_f64() * 1_000.0;
         write!(
             f,

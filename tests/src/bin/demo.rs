@@ -16,8 +16,9 @@ async fn main() -> Result<()> {
         free_ports: false,
     };
     let stopped = CancellationToken::new();
-    let (mut interrupt, mut terminate) =
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
     let mut signals = JoinSet::new();
     signals.spawn({
         let stopped = stopped.clone();
@@ -25,6 +26,7 @@ async fn main() -> Result<()> {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hang_up.recv() => {}
             }
             stopped.cancel();
         }
