@@ -284,3 +284,16 @@ async fn only_a_few_broken_files_are_kept() {
         .count();
     assert_eq!(broken, 3);
 }
+
+#[tokio::test]
+async fn a_salvage_that_was_interrupted_goes_on_at_the_next_start() {
+    let kit = Kit::new();
+    filled(&kit, true).await;
+    damage(&kit.database(), 0, &[0; 1024]);
+    kit.open().close().await;
+
+    let journal = kit.open();
+
+    assert_eq!(found(&journal).await, (300, 100, false));
+    works(&kit, &journal).await;
+}

@@ -2,5 +2,6 @@
 
 mod basics;
 mod broken;
+mod golden;
 mod kit;
 mod space;
