@@ -43,6 +43,11 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Length of a database's write-ahead log.
+pub fn log_bytes(database: &Path) -> u64 {
+    fs::metadata(beside(database, "-wal")).map_or(0, |log| log.len())
+}
+
 /// Space that belongs to us although nothing is in it.
 #[derive(Debug, Default)]
 pub struct Reserve {
@@ -56,6 +61,11 @@ impl Reserve {
         let path = beside(database, ".reserve");
         let is_held = fs::metadata(&path).is_ok_and(|file| file.len() >= RESERVE_BYTES as u64);
         Self { path, is_held }
+    }
+
+    /// Whether it can be given back.
+    pub fn is_held(&self) -> bool {
+        self.is_held
     }
 
     /// Takes the space, if it can be had with as much again to spare. Zeros are written rather than allocated:

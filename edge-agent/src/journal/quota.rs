@@ -30,6 +30,9 @@ const LOWEST_FLOOR: u64 = 8 << 20;
 const ROOM_AT_ONCE: u64 = 2 << 20;
 /// How long room is made at once when a commit found none.
 const AT_ONCE: Duration = Duration::from_secs(2);
+/// Without a reserve the log may take no more than this. What it holds for pages behind the end of the file
+/// needs space there too before the log can start over, so a long log on a full disk would stay for ever.
+const LOG_WITHOUT_RESERVE: u64 = 1 << 20;
 
 /// How far the sacrifices have come, by key. Found anew after a restart.
 #[derive(Debug, Default)]
@@ -96,11 +99,14 @@ impl Writer {
         Ok(free < floor && free_bytes(&self.connection)? < ROOM_ON_FULL_DISK)
     }
 
-    /// A commit found no room: makes some now. The reserve is given back to the disk for that, and a checkpoint
-    /// lets the log start over instead of growing.
+    /// A commit found no room: makes some now. The reserve is given back to the disk for that, and goes to the
+    /// file before the log can take it.
     pub(super) fn make_room_at_once(&mut self) {
         if self.upkeep.reserve.release() {
             tracing::warn!("the disk is full, the journal's reserve is in use");
+        }
+        if let Err(error) = checkpoint::truncate(&self.connection) {
+            self.stats.last_error = Some(error.to_string());
         }
         if let Err(error) = self.try_to_make_room() {
             self.stats.last_error = Some(error.to_string());
@@ -109,7 +115,6 @@ impl Writer {
 
     fn try_to_make_room(&mut self) -> rusqlite::Result<()> {
         let started = Instant::now();
-        let _ = checkpoint::run(&self.connection)?;
         while free_bytes(&self.connection)? < ROOM_AT_ONCE && started.elapsed() < AT_ONCE {
             self.upkeep.quota.is_over = true;
             if !self.quota_unit()? {
@@ -117,9 +122,19 @@ impl Writer {
                 allow_growth(&self.connection)?;
                 break;
             }
+            self.keep_log_short();
         }
-        let _ = checkpoint::run(&self.connection)?;
-        Ok(())
+        checkpoint::truncate(&self.connection)
+    }
+
+    /// While there is no reserve, the log is emptied as part of the work instead of beside it.
+    pub(super) fn keep_log_short(&mut self) {
+        if self.upkeep.reserve.is_held() || disk::log_bytes(&self.path) < LOG_WITHOUT_RESERVE {
+            return;
+        }
+        if let Err(error) = checkpoint::truncate(&self.connection) {
+            self.stats.last_error = Some(error.to_string());
+        }
     }
 
     /// One unit of sacrifice; `false` if there is none to make.

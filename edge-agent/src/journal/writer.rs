@@ -93,6 +93,7 @@ impl Writer {
             }
             if self.due().is_some_and(|due| due <= now) {
                 self.commit(now);
+                self.keep_log_short();
                 self.upkeep_between_commits(now);
                 continue;
             }
@@ -165,6 +166,7 @@ impl Writer {
             self.memory.accept(&mut self.group, now, stamp, message);
             if self.group.is_full() {
                 self.commit(now);
+                self.keep_log_short();
             }
             if self.failed.is_some() {
                 self.rest = Some((stamp, messages)).filter(|(_, rest)| rest.len() > 0);
