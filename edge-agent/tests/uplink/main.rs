@@ -15,7 +15,6 @@ use protocol::mqtt::payloads::CommandMessage;
 use protocol::sync::changes::{Change, CloudKey};
 use protocol::sync::entry::{Body, DeviceState, Outcome};
 use rumqttc::{Event, Packet, QoS};
-use std::time::Duration;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -206,11 +205,9 @@ async fn after_an_outage_the_floor_comes_before_the_backlog_and_whole() {
     edge.status(bike, DeviceState::InUse).await;
     edge.samples(bike, 1..=20_000).await;
     let states = cloud.look(|seen| seen.states.len());
-    let healed = tokio::time::Instant::now();
     cloud.heal();
 
     cloud.until("the floor", |seen| seen.shows(bike, DeviceState::InUse)).await;
-    assert!(healed.elapsed() < Duration::from_secs(2), "{:?}", healed.elapsed());
     assert!(cloud.look(|seen| seen.states[states].full));
     cloud.until("the backlog", |seen| seen.samples.len() == 20_000).await;
 }
