@@ -48,6 +48,12 @@ id! {
     SetId,
     /// An order to a device, or a request to a branch.
     CommandId,
+    /// A person who trains in the branches of an organization.
+    MemberId,
+    /// A card, or the key of a phone.
+    CredentialId,
+    /// Somebody who can sign in: here, one of the staff.
+    UserId,
 }
 
 /// A device's short name, unique in its branch: `[a-z0-9-]{1,64}`. MQTT topics carry it.

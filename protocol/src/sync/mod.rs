@@ -8,6 +8,7 @@ pub mod changes;
 pub mod commands;
 pub mod enroll;
 pub mod entry;
+pub mod roster;
 pub mod state;
 mod wire;
 

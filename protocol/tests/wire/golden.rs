@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 /// The bytes of a golden file. `encoded` only becomes one if there is none yet and it is asked for.
-fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
+pub fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden/v0.1").join(name);
     let path = path.with_extension("hex");
     if !path.exists() && std::env::var("GOLDEN").is_ok_and(|wish| wish == "write") {

@@ -9,6 +9,7 @@ mod gym;
 mod noise;
 mod payloads;
 mod qr;
+mod roster;
 mod round_trips;
 mod sizes;
 mod strategies;

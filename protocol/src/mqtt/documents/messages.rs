@@ -162,8 +162,14 @@ fn tap() -> Vec<Value> {
 }
 
 fn challenge() -> Vec<Value> {
-    let asked = Challenge { request_id: "7".to_owned(), nonce: None, valid_ms: None };
-    let given = Challenge { nonce: Some([0x11; 16]), valid_ms: Some(3_000), ..asked.clone() };
+    let asked =
+        Challenge { request_id: "7".to_owned(), nonce: None, valid_ms: None, site_no: None };
+    let given = Challenge {
+        nonce: Some([0x11; 16]),
+        valid_ms: Some(3_000),
+        site_no: Some(12),
+        ..asked.clone()
+    };
     vec![to_json(&asked), to_json(&given)]
 }
 

@@ -126,6 +126,9 @@ pub struct Challenge {
     /// Milliseconds for which the nonce is good; only in the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_ms: Option<u32>,
+    /// The short number of the branch, which the phone signs together with the nonce; only in the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site_no: Option<u16>,
 }
 
 /// A question for a nonce, or an answer to one.
@@ -136,5 +139,6 @@ pub fn parse_challenge(payload: &[u8]) -> Result<Challenge, Refusal> {
             .required("request_id", |object, name| object.text(name, MAX_NAME_CHARS))?,
         nonce: object.hex_array("nonce")?,
         valid_ms: object.integer("valid_ms", 0..=u32::MAX)?,
+        site_no: object.integer("site_no", 0..=u16::MAX)?,
     })
 }
