@@ -6,6 +6,7 @@
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A moment that can be compared only with moments of the same start of the computer.
@@ -60,6 +61,13 @@ impl Clock {
             }
         };
         Moment { boot: self.boot, at_ms }
+    }
+
+    /// The moment that was so long ago, e.g. when the last byte of a code came.
+    pub fn ago(&self, age: Duration) -> Moment {
+        let Moment { boot, at_ms } = self.now();
+        let age_ms = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
+        Moment { boot, at_ms: at_ms.saturating_sub(age_ms) }
     }
 
     /// How old a moment is. Of another boot nothing is known, and `u32::MAX` can never pass as fresh.

@@ -2,13 +2,14 @@
 //!
 //! Coming back is found by trying to open, at least once a second; no udev library is needed for that.
 
+use crate::desk::Desk;
+use crate::place::Place;
 use crate::publisher::Backoff;
-use crate::status::{self, PortState, Ports};
-use protocol::ids::Code;
+use crate::status;
+use protocol::sync::entry::DeviceKind;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 use tokio_serial::{SerialPortBuilderExt, SerialStream};
@@ -24,10 +25,12 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// One port, and what is known of it.
 #[derive(Debug)]
 pub struct Port {
-    reader: Code,
+    place: Place,
     path: PathBuf,
     baud: u32,
-    ports: watch::Sender<Ports>,
+    desk: Desk,
+    /// Whether an open port is all that is needed.
+    is_enough: bool,
     pauses: Backoff,
     opened_at: Option<Instant>,
     /// Whether its loss was logged; its return is logged only then.
@@ -35,10 +38,18 @@ pub struct Port {
 }
 
 impl Port {
-    /// The port of a reader; its state is told to `ports`.
-    pub fn new(reader: Code, path: PathBuf, baud: u32, ports: watch::Sender<Ports>) -> Self {
+    /// The port of a device. Its loss is noted at the desk; so is its opening, for a reader.
+    pub fn new(place: Place, path: PathBuf, baud: u32, desk: Desk) -> Self {
         let pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-        Self { reader, path, baud, ports, pauses, opened_at: None, is_missed: false }
+        let is_enough = place.kind == DeviceKind::Reader;
+        Self { place, path, baud, desk, is_enough, pauses, opened_at: None, is_missed: false }
+    }
+
+    /// A device that says itself that it is there: its driver notes that, not the opening of the port.
+    #[must_use]
+    pub fn must_answer(mut self) -> Self {
+        self.is_enough = false;
+        self
     }
 
     /// Waits until the port can be opened; `None` when it is time to stop.
@@ -70,20 +81,22 @@ impl Port {
         let why = explain(error);
         if !self.is_missed {
             self.is_missed = true;
-            warn!(reader = %self.reader, port = %self.path.display(), why, "serial port is lost: waiting for it");
+            warn!(place = %self.place, port = %self.path.display(), why, "serial port is lost: waiting for it");
         }
-        status::note(&self.ports, &self.reader, PortState::Lost(why));
+        self.desk.note(&self.place, status::lost(why));
     }
 
     fn found(&mut self) {
         self.opened_at = Some(Instant::now());
-        let (reader, port) = (&self.reader, self.path.display());
+        let (place, port) = (&self.place, self.path.display());
         if std::mem::take(&mut self.is_missed) {
-            info!(%reader, %port, "serial port is back");
+            info!(%place, %port, "serial port is back");
         } else {
-            info!(%reader, %port, "serial port is open");
+            info!(%place, %port, "serial port is open");
         }
-        status::note(&self.ports, &self.reader, PortState::Open);
+        if self.is_enough {
+            self.desk.note(&self.place, status::idle());
+        }
     }
 }
 

@@ -1,56 +1,59 @@
-//! What the bridge tells about itself and its readers: retained `status` topics, the latest value counts.
+//! What the bridge tells about itself and its devices: retained `status` topics, the latest value counts.
 
+use crate::place::{Place, Statuses};
 use crate::queue::QueueState;
 use protocol::ids::Code;
+use protocol::mqtt::payloads::MAX_TEXT_CHARS;
 use protocol::mqtt::topics::Topic;
-use serde_json::json;
-use std::collections::BTreeMap;
+use protocol::sync::entry::{DeviceState, DeviceStatus};
 use tokio::sync::watch;
-
-/// Whether a reader's port can be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PortState {
-    /// Open, the device may speak.
-    Open,
-    /// Not there or not to be opened, and why.
-    Lost(String),
-}
-
-/// The ports of all readers, as far as they are known.
-pub type Ports = BTreeMap<Code, PortState>;
 
 /// A retained message: topic and payload.
 pub type Status = (String, Vec<u8>);
 
 /// Everything that should be retained at the agent now.
-pub fn all(bridge: &Code, queue: &QueueState, ports: &Ports) -> Vec<Status> {
-    let mut own = json!({ "state": "idle", "firmware": env!("CARGO_PKG_VERSION") });
+pub fn all(bridge: &Code, queue: &QueueState, statuses: &Statuses) -> Vec<Status> {
+    let mut own = DeviceStatus { firmware: Some(env!("CARGO_PKG_VERSION").into()), ..idle() };
     if !queue.durable {
-        own["error"] = "the queue is not on disk: taps are kept in memory only".into();
+        own.error = Some("the queue is not on disk: taps are kept in memory only".into());
     }
-    let mut statuses = vec![(Topic::BridgeStatus(bridge.clone()).to_string(), bytes(&own))];
-    for (reader, port) in ports {
-        let status = match port {
-            PortState::Open => json!({ "state": "idle" }),
-            PortState::Lost(why) => json!({ "state": "offline", "error": why }),
-        };
-        statuses.push((Topic::ReaderStatus(reader.clone()).to_string(), bytes(&status)));
-    }
-    statuses
+    let own = (Topic::BridgeStatus(bridge.clone()).to_string(), bytes(&own));
+    let devices = statuses
+        .iter()
+        .filter_map(|(place, status)| Some((place.status_topic()?.to_string(), bytes(status))));
+    std::iter::once(own).chain(devices).collect()
 }
 
 /// What the agent should retain once the bridge is gone; also the last will.
 pub fn offline(bridge: &Code) -> Status {
-    (Topic::BridgeStatus(bridge.clone()).to_string(), bytes(&json!({ "state": "offline" })))
+    (Topic::BridgeStatus(bridge.clone()).to_string(), br#"{"state":"offline"}"#.to_vec())
 }
 
-/// Notes the state of a reader's port.
-pub fn note(ports: &watch::Sender<Ports>, reader: &Code, state: PortState) {
-    ports.send_if_modified(|known| known.insert(reader.clone(), state.clone()) != Some(state));
+/// A device that is there and ready.
+pub fn idle() -> DeviceStatus {
+    DeviceStatus { state: DeviceState::Idle, firmware: None, uptime_ms: None, error: None }
 }
 
-fn bytes(status: &serde_json::Value) -> Vec<u8> {
-    status.to_string().into_bytes()
+/// A device that cannot be reached, and why.
+pub fn lost(why: impl Into<String>) -> DeviceStatus {
+    let why: String = why.into();
+    let error = Some(why.chars().take(MAX_TEXT_CHARS).collect());
+    DeviceStatus { state: DeviceState::Offline, error, ..idle() }
+}
+
+/// Notes how a device is.
+pub fn note(statuses: &watch::Sender<Statuses>, place: &Place, status: DeviceStatus) {
+    statuses.send_if_modified(|known| {
+        let is_new = known.get(place) != Some(&status);
+        if is_new {
+            known.insert(place.clone(), status);
+        }
+        is_new
+    });
+}
+
+fn bytes(status: &DeviceStatus) -> Vec<u8> {
+    status.to_json().to_string().into_bytes()
 }
 
 #[cfg(test)]
@@ -61,12 +64,13 @@ mod tests {
     #[test]
     fn every_status_is_one_that_the_agent_understands() {
         let bridge: Code = "bridge-1".parse().unwrap();
-        let ports = Ports::from([
-            ("door".parse().unwrap(), PortState::Open),
-            ("turnstile".parse().unwrap(), PortState::Lost("no such device".into())),
+        let statuses = Statuses::from([
+            (Place::machine(&"bike".parse().unwrap()), idle()),
+            (Place::reader(&"door".parse().unwrap()), idle()),
+            (Place::reader(&"turnstile".parse().unwrap()), lost("no such device")),
         ]);
 
-        let mut statuses = all(&bridge, &QueueState::default(), &ports);
+        let mut statuses = all(&bridge, &QueueState::default(), &statuses);
         statuses.push(offline(&bridge));
 
         let states: Vec<_> = statuses
@@ -79,6 +83,7 @@ mod tests {
             states,
             [
                 ("gymwire/v1/bridges/bridge-1/status", true),
+                ("gymwire/v1/machines/bike/status", false),
                 ("gymwire/v1/readers/door/status", false),
                 ("gymwire/v1/readers/turnstile/status", true),
                 ("gymwire/v1/bridges/bridge-1/status", false),
@@ -88,12 +93,12 @@ mod tests {
 
     #[test]
     fn noting_the_same_state_again_wakes_nobody() {
-        let (ports, mut watched) = watch::channel(Ports::new());
-        let door: Code = "door".parse().unwrap();
+        let (statuses, mut watched) = watch::channel(Statuses::new());
+        let door = Place::reader(&"door".parse().unwrap());
 
-        note(&ports, &door, PortState::Open);
+        note(&statuses, &door, idle());
         watched.mark_unchanged();
-        note(&ports, &door, PortState::Open);
+        note(&statuses, &door, idle());
 
         assert!(!watched.has_changed().unwrap());
     }

@@ -2,15 +2,15 @@
 
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::desk::Desk;
 use crate::drivers::scanner;
+use crate::orders;
 use crate::publisher::{Patience, Publisher};
 use crate::queue::{Outbox, Queue};
-use crate::status::Ports;
 use anyhow::{Context, Result, anyhow};
 use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -44,16 +44,14 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     if config.scanner.is_empty() {
         warn!("no device is configured: see `firmware-bridge probe` for what is attached");
     }
-    let clock = Clock::system();
     let outbox = Outbox::start(Queue::open(&config.queue.config())?)?;
-    let (ports, watched) = watch::channel(Ports::new());
+    let desk = Desk::new(Clock::system(), outbox);
     let mut tasks = JoinSet::new();
     for device in config.scanner {
-        let (clock, outbox, ports) = (clock.clone(), outbox.clone(), ports.clone());
-        tasks.spawn(scanner::run(device, clock, outbox, ports, stop.clone()));
+        tasks.spawn(scanner::run(device, desk.clone(), stop.clone()));
     }
-    let patience = Patience::default();
-    let publisher = Publisher { agent: config.agent, clock, outbox, ports: watched, patience };
+    tasks.spawn(orders::run(config.agent.username.clone(), desk.clone(), stop.clone()));
+    let publisher = Publisher { agent: config.agent, desk, patience: Patience::default() };
     tasks.spawn(publisher.run(stop.clone()));
     Ok(tasks)
 }

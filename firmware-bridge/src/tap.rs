@@ -8,15 +8,16 @@ use protocol::mqtt::payloads::{parse_tap, tap_json};
 use protocol::mqtt::topics::Topic;
 use uuid::Uuid;
 
-/// A credential was presented at a reader just now, or at `taken`.
-pub fn message(reader: &Code, credential: &Credential, taken: Moment) -> Message {
+/// A credential was presented at a reader at `taken`: the name of this presentation, and its message.
+pub fn message(reader: &Code, credential: &Credential, taken: Moment) -> (TapId, Message) {
     let tap_id = TapId(Uuid::now_v7());
-    Message {
+    let message = Message {
         class: Class::Tap,
         topic: Topic::ReaderTap(reader.clone()).to_string(),
         taken,
         payload: tap_json(tap_id, credential, 0),
-    }
+    };
+    (tap_id, message)
 }
 
 /// What to publish now: a tap says how old it has become, anything else goes as it is.
@@ -31,7 +32,7 @@ pub fn payload(entry: &Entry, clock: &Clock) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn entry(message: Message) -> Entry {
+    fn entry((_, message): (TapId, Message)) -> Entry {
         let Message { class, topic, taken, payload } = message;
         Entry { seq: 1, class, topic, taken, payload }
     }

@@ -1,21 +1,19 @@
 //! QR scanners: what is scanned becomes a tap of the reader that the scanner is.
 
-use crate::clock::{Clock, Moment};
 use crate::config::ScannerConfig;
+use crate::desk::Desk;
+use crate::place::Place;
 use crate::port::Port;
-use crate::queue::Outbox;
-use crate::status::Ports;
-use crate::tap;
 use protocol::credential::Credential;
 use protocol::ids::Code;
 use protocol::serial::scanner::{Counts, Input, Link, Output};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error};
+use tracing::debug;
 
 /// Scans that wait for the disk. When it is full the port waits, and the kernel keeps its bytes.
 const DEPTH: usize = 16;
@@ -30,18 +28,13 @@ pub struct Scan {
 }
 
 /// Serves one scanner until it is stopped, however often its port comes and goes.
-pub async fn run(
-    config: ScannerConfig,
-    clock: Clock,
-    outbox: Outbox,
-    ports: watch::Sender<Ports>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
+pub async fn run(config: ScannerConfig, desk: Desk, stop: CancellationToken) -> anyhow::Result<()> {
     let mut link = Link::new(config.settings());
-    let mut port = Port::new(config.code.clone(), config.port, config.baud, ports);
+    let place = Place::reader(&config.code);
+    let mut port = Port::new(place, config.port, config.baud, desk.clone());
     let origin = Instant::now();
     let (scans, presented) = mpsc::channel(DEPTH);
-    let keep = keep(config.code, clock, origin, outbox, presented);
+    let keep = keep(config.code, desk, origin, presented);
     let read = async {
         while let Some(stream) = port.open(&stop).await {
             link.handle(Input::Reopened, origin.elapsed());
@@ -93,21 +86,10 @@ fn tell(before: Counts, after: Counts) {
 }
 
 /// Makes taps of scans. The age of a tap begins when its code was there, not when the disk had time for it.
-async fn keep(
-    reader: Code,
-    clock: Clock,
-    origin: Instant,
-    outbox: Outbox,
-    mut scans: mpsc::Receiver<Scan>,
-) {
+async fn keep(reader: Code, desk: Desk, origin: Instant, mut scans: mpsc::Receiver<Scan>) {
     while let Some(Scan { code, at }) = scans.recv().await {
-        let Moment { boot, at_ms } = clock.now();
-        let since = u64::try_from(origin.elapsed().saturating_sub(at).as_millis()).unwrap_or(0);
-        let taken = Moment { boot, at_ms: at_ms.saturating_sub(since) };
-        let tap = tap::message(&reader, &Credential::Qr { code }, taken);
-        if let Err(refused) = outbox.push(tap).await {
-            error!(%reader, %refused, "tap is lost");
-        }
+        let taken = desk.clock.ago(origin.elapsed().saturating_sub(at));
+        desk.tap(&reader, &Credential::Qr { code }, taken).await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! CONNECT and CONNACK, and the ways in which a connection ends.
 
 use super::transport::Stream;
+use crate::clock::{Clock, Moment};
 use crate::config::AgentConfig;
 use crate::queue::Refused;
 use crate::status;
@@ -12,7 +13,7 @@ use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
 use std::time::Duration;
 use tokio_util::codec::Framed;
 
-/// The agent sends acks and errors only; nothing of it is long.
+/// Acks, decisions, orders, errors: nothing of what the agent sends is long.
 const MAX_INCOMING: u32 = 256 * 1024;
 
 pub(super) type Network = Framed<Box<dyn Stream>, Codec>;
@@ -47,12 +48,15 @@ pub(super) enum Ended {
 pub(super) struct Terms {
     pub receive_max: u16,
     pub keep_alive: Duration,
+    /// When the login was sent.
+    pub asked_at: Moment,
 }
 
 /// CONNECT and CONNACK. The last will says that the bridge is gone.
 pub(super) async fn login(
     stream: Box<dyn Stream>,
     agent: &AgentConfig,
+    clock: &Clock,
 ) -> Result<(Network, Terms), Ended> {
     let codec = Codec { max_incoming_size: Some(MAX_INCOMING), max_outgoing_size: None };
     let mut network = Framed::new(stream, codec);
@@ -65,6 +69,7 @@ pub(super) async fn login(
     let (topic, payload) = status::offline(&agent.username);
     let will = LastWill::new(topic, payload, QoS::AtLeastOnce, true, None);
     let login = Login::new(agent.username.as_str(), agent.password()?);
+    let asked_at = clock.now();
     network.send(Packet::Connect(connect, Some(will), Some(login))).await?;
     let connack = match network.next().await.ok_or(Ended::Closed)?? {
         Packet::ConnAck(connack) if connack.code == ConnectReturnCode::Success => connack,
@@ -77,6 +82,7 @@ pub(super) async fn login(
     let terms = Terms {
         receive_max: properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX),
         keep_alive: Duration::from_secs(u64::from(keep_alive_s.max(1))),
+        asked_at,
     };
     Ok((network, terms))
 }

@@ -1,9 +1,11 @@
-//! To the agent by MQTT 5: everything in the queue, in order, until it is acked; and the statuses.
+//! To the agent by MQTT 5: everything in the queue, in order, until it is acked; and the statuses. What the agent
+//! says goes to the inbox.
 //!
 //! rumqttc gives the codec. Its event loop is not used: it hides which message an ack belongs to, keeps unacked
 //! messages in memory only, and its TLS feature brings a second, older set of certificate crates.
 
 mod backoff;
+mod hearing;
 mod login;
 mod session;
 mod transport;
@@ -12,15 +14,12 @@ mod window;
 pub(crate) use backoff::Backoff;
 pub use transport::Stream;
 
-use crate::clock::Clock;
 use crate::config::AgentConfig;
-use crate::queue::Outbox;
-use crate::status::Ports;
+use crate::desk::Desk;
 use login::Ended;
 use session::Session;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -52,17 +51,13 @@ impl Default for Patience {
     }
 }
 
-/// Publishes what the queue has and what the ports do.
+/// Publishes what the queue has and how the devices are, and hears the agent.
 #[derive(Debug)]
 pub struct Publisher {
     /// Where the agent is and who we are.
     pub agent: AgentConfig,
-    /// Tells the age of taps.
-    pub clock: Clock,
-    /// What waits.
-    pub outbox: Outbox,
-    /// What the readers' ports do.
-    pub ports: watch::Receiver<Ports>,
+    /// What the drivers say, and where their mail goes.
+    pub desk: Desk,
     /// How long to wait for what.
     pub patience: Patience,
 }
@@ -80,7 +75,7 @@ impl Publisher {
     /// Runs until it is stopped; a connection that fails is made anew, whatever the reason.
     pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
         let mut backoff = Backoff::new(self.patience.first_pause, self.patience.longest_pause);
-        let sent_up_to = self.outbox.state().borrow().newest;
+        let sent_up_to = self.desk.outbox.state().borrow().newest;
         let mut memory = Memory { refusals: BTreeMap::new(), sent_up_to };
         let mut told = String::new();
         while !stop.is_cancelled() {
@@ -115,7 +110,7 @@ impl Publisher {
     ) -> Result<(), Ended> {
         let login = async {
             let stream = transport::connect(&self.agent).await?;
-            login::login(stream, &self.agent).await
+            login::login(stream, &self.agent, &self.desk.clock).await
         };
         let login = tokio::select! {
             () = stop.cancelled() => return Ok(()),

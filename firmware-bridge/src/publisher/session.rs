@@ -1,13 +1,18 @@
-//! One connection to the agent: login, then messages and statuses out, acks in.
+//! One connection to the agent: messages, statuses and subscriptions out, acks and the agent's words in.
 
+use super::hearing::{self, Hearing};
 use super::login::{Ended, Network, Terms};
 use super::window::{Cargo, Window};
 use super::{Memory, Patience, Publisher};
+use crate::inbox::Mail;
+use crate::place::Place;
 use crate::queue::{Entry, Refused};
 use crate::{status, tap};
 use futures_util::{SinkExt, StreamExt};
+use protocol::mqtt::topics::Topic;
 use rumqttc::v5::mqttbytes::v5::{
-    Disconnect, DisconnectReasonCode, Packet, PingReq, PubAck, PubAckReason, Publish,
+    Disconnect, DisconnectReasonCode, Packet, PingReq, PubAck, PubAckReason, Publish, SubAck,
+    Subscribe, SubscribeReasonCode,
 };
 use rumqttc::v5::mqttbytes::{Error as CodecError, QoS};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,9 +41,7 @@ pub(super) struct Session<'a> {
     memory: &'a mut Memory,
     /// When to offer what was refused again.
     retry_at: Option<Instant>,
-    ping_every: Duration,
-    ping_at: Instant,
-    pong_missing: bool,
+    hearing: Hearing,
 }
 
 impl<'a> Session<'a> {
@@ -48,7 +51,6 @@ impl<'a> Session<'a> {
         terms: Terms,
         memory: &'a mut Memory,
     ) -> Self {
-        let ping_every = terms.keep_alive / 2;
         Self {
             publisher,
             network,
@@ -58,16 +60,16 @@ impl<'a> Session<'a> {
             refused: BTreeSet::new(),
             memory,
             retry_at: None,
-            ping_every,
-            ping_at: Instant::now() + ping_every,
-            pong_missing: false,
+            hearing: Hearing::new(terms.asked_at, terms.keep_alive),
         }
     }
 
     /// Runs until the connection ends, or until it is told to stop.
     pub async fn run(mut self, stop: &CancellationToken) -> Result<(), Ended> {
-        let mut queue = self.publisher.outbox.state();
-        let mut ports = self.publisher.ports.clone();
+        let desk = &self.publisher.desk;
+        let mut queue = desk.outbox.state();
+        let mut statuses = desk.statuses.subscribe();
+        let mut slots = desk.inbox.slots();
         loop {
             self.fill().await?;
             let overdue = self.window.oldest().map(|since| since + self.patience().ack);
@@ -80,15 +82,17 @@ impl<'a> Session<'a> {
                     Some(packet) => self.take(packet?).await?,
                 },
                 changed = queue.changed() => changed.map_err(|_| Refused::Closed)?,
-                Ok(()) = ports.changed() => {}
+                Ok(()) = statuses.changed() => {}
+                Ok(()) = slots.changed() => {}
                 () = sleep_until(overdue.unwrap_or(later)), if overdue.is_some() => {
                     return Err(Ended::Silent("ack"));
                 }
                 () = sleep_until(self.retry_at.unwrap_or(later)), if self.retry_at.is_some() => {
                     (self.retry_at, self.cursor) = (None, 0);
                     self.told.retain(|topic, _| !self.refused.contains(topic));
+                    self.hearing.ask_again();
                 }
-                () = sleep_until(self.ping_at) => self.ping().await?,
+                () = sleep_until(self.hearing.ping_at()) => self.ping().await?,
             }
         }
     }
@@ -99,9 +103,10 @@ impl<'a> Session<'a> {
 
     /// Sends what there is to send, as far as the agent takes it.
     async fn fill(&mut self) -> Result<(), Ended> {
+        self.feed_subscriptions().await?;
         self.feed_statuses().await?;
         while self.window.free() > 0 && self.cursor < self.newest() {
-            let entries = self.publisher.outbox.after(self.cursor, self.window.free()).await?;
+            let entries = self.publisher.desk.outbox.after(self.cursor, self.window.free()).await?;
             if entries.is_empty() {
                 break;
             }
@@ -116,13 +121,23 @@ impl<'a> Session<'a> {
     }
 
     fn newest(&self) -> u64 {
-        self.publisher.outbox.state().borrow().newest
+        self.publisher.desk.outbox.state().borrow().newest
+    }
+
+    async fn feed_subscriptions(&mut self) -> Result<(), Ended> {
+        let slots = self.publisher.desk.inbox.slots().borrow().clone();
+        for place in self.hearing.unasked(&slots) {
+            let mut subscribe = Subscribe::new_many(hearing::filters(&place), None);
+            subscribe.pkid = self.window.send(Cargo::Subscriptions(place), Instant::now());
+            self.network.feed(Packet::Subscribe(subscribe)).await?;
+        }
+        Ok(())
     }
 
     async fn feed_statuses(&mut self) -> Result<(), Ended> {
-        let queue = *self.publisher.outbox.state().borrow();
-        let ports = self.publisher.ports.borrow().clone();
-        for (topic, payload) in status::all(&self.publisher.agent.username, &queue, &ports) {
+        let queue = *self.publisher.desk.outbox.state().borrow();
+        let statuses = self.publisher.desk.statuses.borrow().clone();
+        for (topic, payload) in status::all(&self.publisher.agent.username, &queue, &statuses) {
             if self.window.free() > 0 && self.told.get(&topic) != Some(&payload) {
                 self.feed_status(topic, payload).await?;
             }
@@ -141,7 +156,7 @@ impl<'a> Session<'a> {
     }
 
     async fn feed_message(&mut self, entry: &Entry) -> Result<(), Ended> {
-        let payload = tap::payload(entry, &self.publisher.clock);
+        let payload = tap::payload(entry, &self.publisher.desk.clock);
         let mut publish = Publish::new(entry.topic.as_str(), QoS::AtLeastOnce, payload, None);
         publish.pkid = self.window.send(Cargo::Message(entry.seq), Instant::now());
         publish.dup = entry.seq <= self.memory.sent_up_to;
@@ -158,10 +173,11 @@ impl<'a> Session<'a> {
     }
 
     async fn take(&mut self, packet: Packet) -> Result<(), Ended> {
-        self.pong_missing = false;
         match packet {
             Packet::PubAck(ack) => self.acked(&ack).await,
-            Packet::PingResp(_) => Ok(()),
+            Packet::Publish(publish) => self.heard(&publish).await,
+            Packet::PingResp(_) if self.hearing.pong() => Ok(()),
+            Packet::SubAck(ack) => self.subscribed(&ack),
             Packet::Disconnect(sent) => Err(match sent.reason_code {
                 DisconnectReasonCode::SessionTakenOver => Ended::TakenOver,
                 reason => Ended::Disconnected(reason),
@@ -178,16 +194,62 @@ impl<'a> Session<'a> {
                 self.status_acked(topic, ack.reason);
                 return Ok(());
             }
+            Cargo::Subscriptions(_) => return Err(Ended::Unexpected("the ack of something else")),
         };
-        if is_refusal(ack.reason) && !self.gives_up(seq, ack.reason) {
-            self.retry_later();
+        let outbox = &self.publisher.desk.outbox;
+        if is_refusal(ack.reason) {
+            if self.gives_up(seq, ack.reason) {
+                self.memory.refusals.remove(&seq);
+                outbox.give_up(vec![seq]).await?;
+            } else {
+                self.retry_later();
+            }
             return Ok(());
         }
         if ack.reason == PubAckReason::PayloadFormatInvalid {
             warn!(seq, "agent could not read a message; it is among its rejects");
         }
         self.memory.refusals.remove(&seq);
-        Ok(self.publisher.outbox.done(vec![seq]).await?)
+        Ok(outbox.done(vec![seq]).await?)
+    }
+
+    fn subscribed(&mut self, ack: &SubAck) -> Result<(), Ended> {
+        let Some(Cargo::Subscriptions(place)) = self.window.acked(ack.pkid) else {
+            return Err(Ended::Unexpected("the ack of no subscription"));
+        };
+        let is_granted = |code: &_| matches!(code, SubscribeReasonCode::Success(_));
+        if !ack.return_codes.iter().all(is_granted) {
+            self.retry_later();
+            let name = place.to_string();
+            if self.hearing.refused(place) {
+                warn!(
+                    place = name,
+                    "agent says nothing to a device; is it assigned to this bridge?"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands a word of the agent over; what no driver is needed for is answered at once.
+    async fn heard(&mut self, publish: &Publish) -> Result<(), Ended> {
+        if publish.qos != QoS::AtMostOnce {
+            self.network.feed(Packet::PubAck(PubAck::new(publish.pkid, None))).await?;
+        }
+        let topic = std::str::from_utf8(&publish.topic).ok().and_then(Topic::parse);
+        let Some(topic) = topic else { return Ok(()) };
+        let Some(word) = hearing::word(&topic, &publish.payload) else {
+            debug!(%topic, "agent said something that is not understood");
+            return Ok(());
+        };
+        let desk = &self.publisher.desk;
+        let place = Place::of(&topic);
+        let age_ms = self.hearing.age_ms(&desk.clock);
+        let mail = Mail { word, arrived: desk.clock.now(), age_ms };
+        if let Some(result) = desk.inbox.post(&place, mail) {
+            desk.send_result(&place, &result).await;
+        }
+        Ok(())
     }
 
     fn status_acked(&mut self, topic: String, reason: PubAckReason) {
@@ -224,11 +286,9 @@ impl<'a> Session<'a> {
     }
 
     async fn ping(&mut self) -> Result<(), Ended> {
-        if self.pong_missing {
+        if !self.hearing.ping(&self.publisher.desk.clock) {
             return Err(Ended::Silent("ping"));
         }
-        self.pong_missing = true;
-        self.ping_at = Instant::now() + self.ping_every;
         self.network.feed(Packet::PingReq(PingReq)).await?;
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Packets that wait for their ack: which number belongs to which message, and how many may be out.
 
+use crate::place::Place;
 use std::collections::BTreeMap;
 use tokio::time::Instant;
 
@@ -13,6 +14,8 @@ pub(super) enum Cargo {
     Message(u64),
     /// The status of this topic.
     Status(String),
+    /// The subscriptions of this place.
+    Subscriptions(Place),
 }
 
 /// The unacked packets of one connection.

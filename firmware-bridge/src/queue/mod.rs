@@ -1,8 +1,8 @@
 //! What was presented and is not acked yet: kept in one small file, so that neither a restart nor a power cut loses it.
 //!
-//! Whoever pushes is answered when the file is synced. What a broken or full disk refuses stays in memory and is
-//! published all the same: a gym whose card has died should still see its taps. [`Queue`] is the file; [`Outbox`]
-//! is the handle to the thread that owns it.
+//! Whoever pushes a tap is answered when the file is synced. What a broken or full disk refuses stays in memory and
+//! is published all the same: a gym whose card has died should still see its taps. [`Queue`] is the file;
+//! [`Outbox`] is the handle to the thread that owns it.
 
 mod file;
 mod outbox;
@@ -28,10 +28,12 @@ const REWRITE_ABOVE: u64 = 256 * 1024;
 /// What may be dropped when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Somebody presented a credential: never dropped.
+    /// Somebody presented a credential: never dropped, and synced before anything else happens.
     Tap,
-    /// Anything else: the oldest goes first.
+    /// Anything else: the oldest goes first. Synced with the next tap, or when there is time.
     Other,
+    /// Its device keeps it until the ack: never on disk, and refused rather than that it drops anything.
+    Lent,
 }
 
 /// Something to publish.
@@ -68,6 +70,9 @@ pub enum Refused {
     /// The limit is reached, and there is nothing less important to drop.
     #[error("the queue is full")]
     Full,
+    /// The agent does not let this bridge say it.
+    #[error("the agent refused the message")]
+    Denied,
     /// Topic or payload are longer than any of ours.
     #[error("the message is too long")]
     TooLong,
@@ -105,6 +110,8 @@ pub struct Queue {
     max_bytes: u64,
     next_seq: u64,
     losses: Losses,
+    /// Whether a power cut could take something that was kept.
+    is_unsynced: bool,
 }
 
 impl Queue {
@@ -123,22 +130,43 @@ impl Queue {
             max_bytes: config.max_bytes,
             next_seq: found.next_seq,
             losses: Losses::default(),
+            is_unsynced: false,
         };
         for entry in found.entries {
             queue.insert(entry);
         }
-        if !queue.live.is_empty() {
+        // A killed bridge may not have come to its sync.
+        queue.is_unsynced = !queue.live.is_empty();
+        if queue.is_unsynced {
             info!(messages = queue.live.len(), "messages of an earlier run wait for the agent");
         }
         Ok(queue)
     }
 
-    /// Takes messages in, with one sync for all of them. A number says that the message waits.
+    /// Takes messages in; if there is a tap among them, with one sync for all. A number says that the message waits.
     pub fn push(&mut self, messages: Vec<Message>) -> Vec<Result<u64, Refused>> {
         let mut bytes = Vec::new();
+        let is_urgent = messages.iter().any(|message| message.class == Class::Tap);
+        self.is_unsynced |= messages.iter().any(|message| message.class == Class::Other);
         let answers = messages.into_iter().map(|message| self.admit(message, &mut bytes)).collect();
-        self.write(&bytes, true);
+        self.write(&bytes, is_urgent);
         answers
+    }
+
+    /// Whether a power cut could take something that was kept.
+    pub fn is_unsynced(&self) -> bool {
+        self.is_unsynced
+    }
+
+    /// Makes everything that was kept safe from a power cut.
+    pub fn sync(&mut self) {
+        self.is_unsynced = false;
+        self.file.append(&[], true);
+    }
+
+    /// Whether the message with this number still waits.
+    pub fn holds(&self, seq: u64) -> bool {
+        self.live.contains_key(&seq)
     }
 
     /// The oldest messages with a number above `after`.
@@ -193,10 +221,16 @@ impl Queue {
             self.losses.refused += 1;
             return Err(Refused::TooLong);
         }
-        self.make_room(record::size(&message.topic, &message.payload), bytes)?;
+        let size = record::size(&message.topic, &message.payload);
+        if message.class == Class::Lent && self.live_bytes + size > self.max_bytes {
+            return Err(Refused::Full);
+        }
+        self.make_room(size, bytes)?;
         let Message { class, topic, taken, payload } = message;
         let entry = Entry { seq: self.next_seq, class, topic, taken, payload };
-        record::write_kept(bytes, &entry);
+        if entry.class != Class::Lent {
+            record::write_kept(bytes, &entry);
+        }
         let seq = entry.seq;
         self.insert(entry);
         Ok(seq)
@@ -221,7 +255,7 @@ impl Queue {
     fn insert(&mut self, entry: Entry) {
         self.next_seq = self.next_seq.max(entry.seq + 1);
         self.live_bytes += record::size(&entry.topic, &entry.payload);
-        if entry.class == Class::Other {
+        if entry.class != Class::Tap {
             self.others.insert(entry.seq);
         }
         self.live.insert(entry.seq, Arc::new(entry));
@@ -231,7 +265,9 @@ impl Queue {
         let Some(entry) = self.live.remove(&seq) else { return };
         self.live_bytes -= record::size(&entry.topic, &entry.payload);
         self.others.remove(&seq);
-        record::write_done(bytes, seq);
+        if entry.class != Class::Lent {
+            record::write_done(bytes, seq);
+        }
     }
 
     /// After a failure the file's end is unknown, so the next try writes everything anew.
@@ -241,6 +277,7 @@ impl Queue {
         }
         if self.file.is_healthy() {
             self.file.append(bytes, synced);
+            self.is_unsynced &= !synced;
         } else {
             self.rewrite();
         }
@@ -248,10 +285,11 @@ impl Queue {
 
     fn rewrite(&mut self) {
         let mut bytes = Vec::new();
-        for entry in self.live.values() {
+        for entry in self.live.values().filter(|entry| entry.class != Class::Lent) {
             record::write_kept(&mut bytes, entry);
         }
         self.file.replace(&bytes);
+        self.is_unsynced = false;
     }
 }
 

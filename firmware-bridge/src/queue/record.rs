@@ -36,7 +36,8 @@ pub(super) fn write_kept(file: &mut Vec<u8>, entry: &Entry) {
     let mut body = Vec::with_capacity(FIXED_BODY + entry.topic.len() + entry.payload.len());
     body.push(match entry.class {
         Class::Tap => TAP,
-        Class::Other => OTHER,
+        // What is lent is not written; were it, the agent would take it for a repeat.
+        Class::Other | Class::Lent => OTHER,
     });
     body.extend_from_slice(&entry.seq.to_le_bytes());
     body.extend_from_slice(entry.taken.boot.as_bytes());

@@ -83,6 +83,27 @@ fn a_full_queue_keeps_the_taps_and_drops_the_oldest_of_the_rest() {
 }
 
 #[test]
+fn what_is_lent_takes_no_room_from_anything_and_is_never_on_disk() {
+    let folder = TempDir::new().unwrap();
+    let each = record::size("gymwire/v1/readers/door/tap", b"1");
+    let mut queue = Queue::open(&config(&folder, 3 * each)).unwrap();
+
+    queue.push(vec![message(Class::Lent, "1"), message(Class::Other, "2")]);
+    push(&mut queue, tap("3")).unwrap();
+    let refused = push(&mut queue, message(Class::Lent, "4"));
+    push(&mut queue, tap("5")).unwrap();
+
+    assert_eq!(refused, Err(Refused::Full));
+    assert_eq!(waiting(&queue), ["2", "3", "5"]);
+    push(&mut queue, tap("6")).unwrap();
+    queue.done(&[3]);
+    push(&mut queue, message(Class::Lent, "7")).unwrap();
+    assert_eq!(waiting(&queue), ["5", "6", "7"]);
+    drop(queue);
+    assert_eq!(waiting(&Queue::open(&config(&folder, 3 * each)).unwrap()), ["5", "6"]);
+}
+
+#[test]
 fn an_overlong_message_is_refused() {
     let folder = TempDir::new().unwrap();
     let mut queue = Queue::open(&config(&folder, 1 << 20)).unwrap();
@@ -170,6 +191,7 @@ fn a_disk_that_recovers_gets_everything_that_waited_in_memory() {
 enum Step {
     Push(Vec<bool>),
     Done(prop::sample::Index),
+    Sync,
     Restart,
     /// Power cut: what was not synced is lost from some point on, maybe within a record.
     Cut(prop::sample::Index),
@@ -181,6 +203,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => prop::collection::vec(any::<bool>(), 1..5).prop_map(Step::Push),
         4 => any::<prop::sample::Index>().prop_map(Step::Done),
+        1 => Just(Step::Sync),
         1 => Just(Step::Restart),
         2 => any::<prop::sample::Index>().prop_map(Step::Cut),
         1 => prop::collection::vec(any::<u8>(), 1..40).prop_map(Step::Rubbish),
@@ -191,6 +214,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Default)]
 struct Model {
     owed: BTreeMap<u64, String>,
+    /// Kept without a sync: owed unless the power fails.
+    unsynced: BTreeMap<u64, String>,
     maybe: BTreeMap<u64, String>,
     /// Size of the file at its last sync.
     synced: u64,
@@ -203,15 +228,19 @@ impl Model {
             .iter()
             .map(|entry| (entry.seq, String::from_utf8_lossy(&entry.payload).into_owned()))
             .collect();
-        for (seq, text) in &self.owed {
+        for (seq, text) in self.owed.iter().chain(&self.unsynced) {
             assert_eq!(found.get(seq), Some(text));
         }
         for (seq, text) in &found {
-            assert!(
-                self.owed.get(seq).or_else(|| self.maybe.get(seq)) == Some(text),
-                "{seq} {text}"
-            );
+            let known = [&self.owed, &self.unsynced, &self.maybe].map(|texts| texts.get(seq));
+            assert!(known.contains(&Some(text)), "{seq} {text}");
         }
+    }
+
+    /// The file was synced at this size.
+    fn synced(&mut self, size: u64) {
+        self.owed.append(&mut self.unsynced);
+        self.synced = size;
     }
 }
 
@@ -233,17 +262,28 @@ proptest! {
                     let class = |tap| if tap { Class::Tap } else { Class::Other };
                     let batch = taps.iter().enumerate().map(|(at, tap)| message(class(*tap), &text(at)));
                     for (at, seq) in queue.push(batch.collect()).into_iter().enumerate() {
-                        model.owed.insert(seq.unwrap(), text(at));
+                        model.unsynced.insert(seq.unwrap(), text(at));
                     }
-                    model.synced = fs::metadata(&path).unwrap().len();
+                    if taps.contains(&true) {
+                        model.synced(fs::metadata(&path).unwrap().len());
+                    }
+                    prop_assert!(queue.is_unsynced() || model.unsynced.is_empty());
+                }
+                Step::Sync => {
+                    queue.sync();
+                    model.synced(fs::metadata(&path).unwrap().len());
                 }
                 Step::Done(which) => {
                     if let Some(entry) = queue.after(0, usize::MAX).get(which.index(queue.len().max(1))) {
                         queue.done(&[entry.seq]);
                         let text = String::from_utf8_lossy(&entry.payload).into_owned();
                         model.owed.remove(&entry.seq);
+                        model.unsynced.remove(&entry.seq);
                         model.maybe.insert(entry.seq, text);
-                        // A rewrite syncs what it writes and leaves a shorter file.
+                        // A rewrite syncs what it writes.
+                        if !queue.is_unsynced() && !model.unsynced.is_empty() {
+                            model.synced(fs::metadata(&path).unwrap().len());
+                        }
                         model.synced = model.synced.min(fs::metadata(&path).unwrap().len());
                     }
                 }
@@ -258,6 +298,7 @@ proptest! {
                     let keep = model.synced + at.index(unsynced + 1) as u64;
                     fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(keep).unwrap();
                     queue = Queue::open(&config).unwrap();
+                    model.maybe.append(&mut model.unsynced);
                     model.synced = model.synced.min(fs::metadata(&path).unwrap().len());
                 }
                 Step::Rubbish(rubbish) => {
@@ -266,7 +307,7 @@ proptest! {
                     bytes.extend_from_slice(&rubbish);
                     fs::write(&path, bytes).unwrap();
                     queue = Queue::open(&config).unwrap();
-                    model.synced = fs::metadata(&path).unwrap().len();
+                    model.synced(fs::metadata(&path).unwrap().len());
                 }
             }
             model.agrees_with(&queue);

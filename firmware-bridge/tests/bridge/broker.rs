@@ -1,16 +1,21 @@
 //! A broker of one page: it notes what comes and answers as the test wants, also badly.
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::mqtt::payloads::{TapPayload, parse_tap};
+use protocol::mqtt::payloads::{TapPayload, parse_result, parse_tap};
+use protocol::sync::entry::CommandResult;
 use rumqttc::v5::mqttbytes::Error;
+use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{
-    Codec, ConnAck, ConnectReturnCode, LastWill, Packet, PingResp, PubAck, PubAckReason, Publish,
+    Codec, ConnAck, ConnectReturnCode, Filter, LastWill, Packet, PingResp, PubAck, PubAckReason,
+    Publish, SubAck, Subscribe, SubscribeReasonCode,
 };
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio::task::{JoinSet, yield_now};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::codec::Framed;
@@ -43,6 +48,8 @@ pub struct Log {
     pub connections: usize,
     pub will: Option<LastWill>,
     pub publishes: Vec<Received>,
+    /// The topics of every SUBSCRIBE, with its connection.
+    pub subscriptions: Vec<(usize, String)>,
     pub clean_ends: usize,
 }
 
@@ -61,10 +68,17 @@ impl Log {
     }
 }
 
+/// Topic and payload.
+type Said = (String, Vec<u8>);
+
 struct Desk {
     log: Arc<Mutex<Log>>,
     password: Arc<Mutex<String>>,
     is_deaf: Arc<AtomicBool>,
+    /// What the agent says unasked.
+    says: tokio::sync::Mutex<mpsc::Receiver<Said>>,
+    /// Topics that may not be subscribed.
+    forbidden: Arc<Mutex<HashSet<String>>>,
 }
 
 type Decide = Box<dyn FnMut(&Publish) -> Answer + Send>;
@@ -76,6 +90,9 @@ pub struct Broker {
     pub password: Arc<Mutex<String>>,
     /// Answers no pings.
     pub is_deaf: Arc<AtomicBool>,
+    /// Topics that may not be subscribed.
+    pub forbidden: Arc<Mutex<HashSet<String>>>,
+    say: mpsc::Sender<Said>,
     _task: JoinSet<()>,
 }
 
@@ -94,10 +111,40 @@ impl Broker {
         let log = Arc::new(Mutex::new(Log::default()));
         let password = Arc::new(Mutex::new("s3cret".to_owned()));
         let is_deaf = Arc::new(AtomicBool::new(false));
-        let desk = Desk { log: log.clone(), password: password.clone(), is_deaf: is_deaf.clone() };
+        let forbidden = Arc::new(Mutex::new(HashSet::new()));
+        let (say, says) = mpsc::channel(16);
+        let desk = Desk {
+            log: log.clone(),
+            password: password.clone(),
+            is_deaf: is_deaf.clone(),
+            says: tokio::sync::Mutex::new(says),
+            forbidden: forbidden.clone(),
+        };
         let mut task = JoinSet::new();
         task.spawn(serve(listener, tls, desk, Box::new(decide)));
-        Self { port, log, password, is_deaf, _task: task }
+        Self { port, log, password, is_deaf, forbidden, say, _task: task }
+    }
+
+    /// Says something to a device, behind everything that was said before.
+    pub async fn say(&self, topic: &str, payload: serde_json::Value) {
+        let payload = payload.to_string().into_bytes();
+        self.say.send((topic.to_owned(), payload)).await.unwrap();
+    }
+
+    /// Waits until a topic is subscribed.
+    pub async fn hears(&self, topic: &str) {
+        let is_there = || {
+            let log = self.log.lock().unwrap();
+            log.subscriptions.iter().any(|(at, known)| *at == log.connections && known == topic)
+        };
+        crate::until(topic, is_there).await;
+    }
+
+    /// The results of commands, in order of arrival.
+    pub fn results(&self) -> Vec<CommandResult> {
+        let log = self.log.lock().unwrap();
+        let results = log.publishes.iter().filter(|publish| publish.topic.ends_with("/results"));
+        results.map(|publish| parse_result(&publish.payload).unwrap()).collect()
     }
 
     pub fn taps(&self) -> Vec<(Received, TapPayload)> {
@@ -140,8 +187,58 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> anyhow::Result<()> {
     let codec = Codec { max_incoming_size: Some(1 << 20), max_outgoing_size: None };
     let mut client = Framed::new(stream, codec);
+    let Some(connection) = login(&mut client, desk).await? else { return Ok(()) };
+    let mut says = desk.says.lock().await;
+    loop {
+        let packet = tokio::select! {
+            packet = client.next() => packet,
+            Some((topic, payload)) = says.recv() => {
+                let publish = Publish::new(topic, QoS::AtMostOnce, payload, None);
+                client.send(Packet::Publish(publish)).await?;
+                continue;
+            }
+        };
+        let answer = match packet {
+            None => return Ok(()),
+            // How this codec reads a DISCONNECT without a reason.
+            Some(Err(Error::PayloadRequired) | Ok(Packet::Disconnect(_))) => {
+                desk.log.lock().unwrap().clean_ends += 1;
+                return Ok(());
+            }
+            Some(Ok(Packet::PingReq(_))) if desk.is_deaf.load(Ordering::Relaxed) => None,
+            Some(Ok(Packet::PingReq(_))) => Some(Packet::PingResp(PingResp)),
+            Some(Ok(Packet::Subscribe(subscribe))) => {
+                let ack = Packet::SubAck(desk.admit(&subscribe));
+                client.send(ack).await?;
+                desk.note(connection, &subscribe);
+                None
+            }
+            Some(Ok(Packet::Publish(publish))) => {
+                match desk.receive(connection, &publish, decide)? {
+                    Answer::Ack(reason) => {
+                        let mut ack = PubAck::new(publish.pkid, None);
+                        ack.reason = reason;
+                        Some(Packet::PubAck(ack))
+                    }
+                    Answer::Nothing => None,
+                    Answer::Cut => return Ok(()),
+                }
+            }
+            Some(_) => None,
+        };
+        if let Some(answer) = answer {
+            client.send(answer).await?;
+        }
+    }
+}
+
+/// CONNECT and CONNACK; the number of the connection if it may go on.
+async fn login<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut Framed<S, Codec>,
+    desk: &Desk,
+) -> anyhow::Result<Option<usize>> {
     let Some(Ok(Packet::Connect(_, will, Some(login)))) = client.next().await else {
-        return Ok(());
+        return Ok(None);
     };
     let known = login.username == "bridge-1" && login.password == *desk.password.lock().unwrap();
     let code =
@@ -150,46 +247,49 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         .send(Packet::ConnAck(ConnAck { session_present: false, code, properties: None }))
         .await?;
     if !known {
-        return Ok(());
+        return Ok(None);
     }
-    let connection = {
-        let mut log = desk.log.lock().unwrap();
-        log.will = will;
-        log.connections += 1;
-        log.connections
-    };
-    while let Some(packet) = client.next().await {
-        match packet {
-            // How this codec reads a DISCONNECT without a reason.
-            Err(Error::PayloadRequired) | Ok(Packet::Disconnect(_)) => {
-                desk.log.lock().unwrap().clean_ends += 1;
-                return Ok(());
+    let mut log = desk.log.lock().unwrap();
+    log.will = will;
+    log.connections += 1;
+    Ok(Some(log.connections))
+}
+
+impl Desk {
+    fn admit(&self, subscribe: &Subscribe) -> SubAck {
+        let forbidden = self.forbidden.lock().unwrap();
+        let answer = |filter: &Filter| {
+            if forbidden.contains(&filter.path) {
+                SubscribeReasonCode::NotAuthorized
+            } else {
+                SubscribeReasonCode::Success(QoS::AtMostOnce)
             }
-            Ok(Packet::PingReq(_)) if desk.is_deaf.load(Ordering::Relaxed) => {}
-            Ok(Packet::PingReq(_)) => client.send(Packet::PingResp(PingResp)).await?,
-            Ok(Packet::Publish(publish)) => {
-                let answer = decide(&publish);
-                desk.log.lock().unwrap().publishes.push(Received {
-                    connection,
-                    topic: String::from_utf8(publish.topic.to_vec())?,
-                    payload: publish.payload.to_vec(),
-                    retain: publish.retain,
-                    dup: publish.dup,
-                });
-                match answer {
-                    Answer::Ack(reason) => {
-                        let mut ack = PubAck::new(publish.pkid, None);
-                        ack.reason = reason;
-                        client.send(Packet::PubAck(ack)).await?;
-                    }
-                    Answer::Nothing => {}
-                    Answer::Cut => return Ok(()),
-                }
-            }
-            _ => {}
-        }
+        };
+        let return_codes = subscribe.filters.iter().map(answer).collect();
+        SubAck { pkid: subscribe.pkid, return_codes, properties: None }
     }
-    Ok(())
+
+    fn note(&self, connection: usize, subscribe: &Subscribe) {
+        let topics = subscribe.filters.iter().map(|filter| (connection, filter.path.clone()));
+        self.log.lock().unwrap().subscriptions.extend(topics);
+    }
+
+    fn receive(
+        &self,
+        connection: usize,
+        publish: &Publish,
+        decide: &mut Decide,
+    ) -> anyhow::Result<Answer> {
+        let answer = decide(publish);
+        self.log.lock().unwrap().publishes.push(Received {
+            connection,
+            topic: String::from_utf8(publish.topic.to_vec())?,
+            payload: publish.payload.to_vec(),
+            retain: publish.retain,
+            dup: publish.dup,
+        });
+        Ok(answer)
+    }
 }
 
 /// A port where nobody listens.

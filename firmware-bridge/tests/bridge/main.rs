@@ -7,6 +7,8 @@
 )]
 
 mod broker;
+mod hearing;
+mod link;
 mod program;
 mod publishing;
 mod scanning;

@@ -4,10 +4,11 @@ use crate::broker::{Answer, Broker, OK, is_tap, silent_agent, unused_port};
 use crate::{agent, until};
 use firmware_bridge::clock::Clock;
 use firmware_bridge::config::AgentConfig;
+use firmware_bridge::desk::Desk;
+use firmware_bridge::place::Place;
 use firmware_bridge::publisher::{Patience, Publisher};
 use firmware_bridge::queue::{Outbox, Queue, QueueConfig};
-use firmware_bridge::status::{PortState, Ports, note};
-use firmware_bridge::tap;
+use firmware_bridge::status;
 use protocol::credential::Credential;
 use rumqttc::v5::mqttbytes::v5::PubAckReason;
 use std::collections::HashSet;
@@ -15,7 +16,6 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -24,7 +24,7 @@ const BRIDGE_STATUS: &str = "gymwire/v1/bridges/bridge-1/status";
 const DOOR_STATUS: &str = "gymwire/v1/readers/door/status";
 
 /// Tests wait for milliseconds where the program waits for seconds.
-const HASTY: Patience = Patience {
+pub const HASTY: Patience = Patience {
     ack: Duration::from_millis(150),
     connect: Duration::from_millis(500),
     first_pause: Duration::from_millis(5),
@@ -33,52 +33,47 @@ const HASTY: Patience = Patience {
 };
 
 /// A bridge without its serial side.
-struct Bridge {
-    outbox: Outbox,
-    clock: Clock,
-    ports: watch::Sender<Ports>,
-    stop: CancellationToken,
+pub struct Bridge {
+    pub desk: Desk,
+    pub stop: CancellationToken,
     task: JoinSet<anyhow::Result<()>>,
 }
 
 impl Bridge {
-    fn start(folder: &Path, port: u16, clock: Clock) -> Self {
+    pub fn start(folder: &Path, port: u16, clock: Clock) -> Self {
+        Self::with(AgentConfig { keep_alive_s: 1, ..agent(folder, port) }, folder, clock)
+    }
+
+    pub fn with(agent: AgentConfig, folder: &Path, clock: Clock) -> Self {
         let config = QueueConfig { path: folder.join("queue"), max_bytes: 1 << 20 };
         let outbox = Outbox::start(Queue::open(&config).unwrap()).unwrap();
-        let (ports, watched) = watch::channel(Ports::new());
+        let desk = Desk::new(clock, outbox);
         let stop = CancellationToken::new();
-        let publisher = Publisher {
-            agent: AgentConfig { keep_alive_s: 1, ..agent(folder, port) },
-            clock: clock.clone(),
-            outbox: outbox.clone(),
-            ports: watched,
-            patience: HASTY,
-        };
+        let publisher = Publisher { agent, desk: desk.clone(), patience: HASTY };
         let mut task = JoinSet::new();
         task.spawn(publisher.run(stop.clone()));
-        Self { outbox, clock, ports, stop, task }
+        Self { desk, stop, task }
     }
 
     async fn tap(&self, code: &str) {
         let qr = Credential::Qr { code: code.into() };
-        let tap = tap::message(&"door".parse().unwrap(), &qr, self.clock.now());
-        self.outbox.push(tap).await.unwrap();
+        self.desk.tap(&"door".parse().unwrap(), &qr, self.desk.clock.now()).await;
     }
 
     /// As `kill -9` would: no goodbye, and the queue's file is let go.
-    async fn kill(mut self, folder: &Path) {
+    pub async fn kill(mut self, folder: &Path) {
         self.task.shutdown().await;
-        drop(self.outbox);
+        drop(self.desk);
         let config = QueueConfig { path: folder.join("queue"), max_bytes: 1 << 20 };
         until("the queue is closed", || Queue::open(&config).is_ok()).await;
     }
 
-    fn waiting(&self) -> usize {
-        self.outbox.state().borrow().waiting
+    pub fn waiting(&self) -> usize {
+        self.desk.outbox.state().borrow().waiting
     }
 }
 
-fn clock() -> Clock {
+pub fn clock() -> Clock {
     Clock::manual(Uuid::from_u128(1), 50_000)
 }
 
@@ -125,12 +120,12 @@ async fn a_readers_status_follows_its_port() {
     let folder = TempDir::new().unwrap();
     let broker = Broker::start(|_| OK).await;
     let bridge = Bridge::start(folder.path(), broker.port, clock());
-    let door = "door".parse().unwrap();
+    let door = Place::reader(&"door".parse().unwrap());
     let state = || broker.retained(DOOR_STATUS).map(|status| status["state"].clone());
 
-    note(&bridge.ports, &door, PortState::Lost("no such device".into()));
+    bridge.desk.note(&door, status::lost("no such device"));
     until("offline", || state().is_some_and(|state| state == "offline")).await;
-    note(&bridge.ports, &door, PortState::Open);
+    bridge.desk.note(&door, status::idle());
     until("idle", || state().is_some_and(|state| state == "idle")).await;
 }
 
@@ -139,7 +134,7 @@ async fn statuses_are_told_again_to_an_agent_that_came_back() {
     let folder = TempDir::new().unwrap();
     let broker = Broker::start(|_| OK).await;
     let bridge = Bridge::start(folder.path(), broker.port, clock());
-    note(&bridge.ports, &"door".parse().unwrap(), PortState::Open);
+    bridge.desk.note(&Place::reader(&"door".parse().unwrap()), status::idle());
     until("idle", || broker.retained(DOOR_STATUS).is_some()).await;
     let port = broker.port;
     drop(broker);
@@ -249,7 +244,7 @@ async fn a_tap_that_waited_tells_its_age() {
     let bridge = Bridge::start(folder.path(), port, clock());
     bridge.tap("G1waited").await;
 
-    bridge.clock.set(57_500);
+    bridge.desk.clock.set(57_500);
     let broker = Broker::start_at(port, None, |_| OK).await;
     until("the tap is acked", || bridge.waiting() == 0).await;
 
@@ -321,7 +316,7 @@ async fn a_status_that_was_refused_is_told_once_the_reader_is_assigned() {
         log.publishes.iter().filter(|publish| publish.topic == DOOR_STATUS).count()
     };
 
-    note(&bridge.ports, &"door".parse().unwrap(), PortState::Open);
+    bridge.desk.note(&Place::reader(&"door".parse().unwrap()), status::idle());
     until("it is told for the third time", || told() == 3).await;
 
     assert_eq!(broker.log.lock().unwrap().connections, 1);
