@@ -11,6 +11,8 @@ extern crate alloc;
 pub mod serial;
 
 #[cfg(feature = "std")]
+pub mod access;
+#[cfg(feature = "std")]
 pub mod credential;
 #[cfg(feature = "std")]
 pub mod ids;

@@ -19,6 +19,33 @@ pub struct Stamp {
     pub synced: bool,
 }
 
+/// What an edge knows of the time at which it decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustedTime {
+    /// Unix milliseconds of a clock that is synchronised now.
+    Synced(i64),
+    /// Unix milliseconds: the last synchronised time and what has passed since by the monotonic clock.
+    Carried(i64),
+    /// Nobody knows, but these Unix milliseconds have certainly passed.
+    NotBefore(i64),
+}
+
+impl TrustedTime {
+    /// Unix milliseconds, if anybody knows them.
+    pub fn unix_ms(self) -> Option<i64> {
+        match self {
+            Self::Synced(unix_ms) | Self::Carried(unix_ms) => Some(unix_ms),
+            Self::NotBefore(_) => None,
+        }
+    }
+
+    /// Unix milliseconds that have certainly passed.
+    pub fn floor_ms(self) -> i64 {
+        let (Self::Synced(floor_ms) | Self::Carried(floor_ms) | Self::NotBefore(floor_ms)) = self;
+        floor_ms
+    }
+}
+
 impl Stamp {
     /// What to add to a monotonic time of the same boot to get Unix milliseconds.
     pub fn offset_ms(&self) -> i64 {

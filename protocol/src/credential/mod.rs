@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use std::fmt;
 
+pub mod hce;
 pub(crate) mod hex_array;
 pub mod qr;
+pub mod sun;
 
 /// A credential as a reader sees it. In JSON: `kind` and hexadecimal bytes.
 #[derive(Clone, PartialEq, Eq, Serialize)]

@@ -1,6 +1,9 @@
 //! Dynamic QR codes: `G1` and base64url of 23 bytes of payload and 64 bytes of Ed25519 signature over
-//! `"gymwire-qr-v1" || payload`. Everything is big-endian. Nothing inside counts before [`verify`].
+//! `"gymwire-qr-v1" || payload`. Everything is big-endian. Nothing inside counts before [`verify`]; who lets somebody
+//! in by it asks [`accept`], and keeps [`QrPayload::use_id`] so that a code is good once.
 
+use crate::sync::changes::CloudKey;
+use crate::time::TrustedTime;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
@@ -15,6 +18,10 @@ pub const QR_VERSION: u8 = 1;
 pub const FIRST_PHONE_KEY: u16 = 0x8000;
 /// Seconds per step of [`QrPayload::ttl`].
 pub const TTL_STEP_S: u32 = 5;
+/// Seconds by which the clocks of phone, cloud and edge may differ.
+pub const SKEW_S: u32 = 10;
+/// The same while the edge's clock is not synchronised.
+pub const UNSYNCED_SKEW_S: u32 = 120;
 
 const PAYLOAD: usize = 23;
 const SIGNATURE: usize = 64;
@@ -63,12 +70,63 @@ pub enum QrError {
     /// The signature is not by that key.
     #[error("the signature does not match")]
     Signature,
+    /// Made for another branch.
+    #[error("the code is for branch {0}")]
+    OtherSite(u16),
+    /// Made later than now.
+    #[error("the code is not valid yet")]
+    NotYet,
+    /// Its time is over.
+    #[error("the code's time is over")]
+    Expired,
+}
+
+impl QrKey {
+    /// The key to check codes with; none if it is reserved for phones or is no key at all.
+    pub fn of(key: &CloudKey) -> Option<Self> {
+        let public = VerifyingKey::from_bytes(&key.public).ok()?;
+        (key.key_id < FIRST_PHONE_KEY).then_some(Self { kid: key.key_id, public })
+    }
 }
 
 impl QrPayload {
     /// The last second at which the code is good.
     pub fn expires_s(&self) -> u32 {
         self.iat_s.saturating_add(u32::from(self.ttl) * TTL_STEP_S)
+    }
+
+    /// The same for no two codes.
+    pub fn use_id(&self) -> [u8; 16] {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.member_no.to_be_bytes());
+        id[8..12].copy_from_slice(&self.iat_s.to_be_bytes());
+        id[12..].copy_from_slice(&self.nonce);
+        id
+    }
+
+    /// The last second at which [`accept`] takes it while the time is known: for so long its use is to be kept.
+    pub fn used_until_s(&self) -> u32 {
+        self.expires_s().saturating_add(UNSYNCED_SKEW_S)
+    }
+
+    /// Whether it is good now. While nobody knows the time, whatever was made before the floor is over.
+    fn check_lifetime(&self, now: TrustedTime) -> Result<(), QrError> {
+        let skew_s = match now {
+            TrustedTime::Synced(_) => SKEW_S,
+            TrustedTime::Carried(_) => UNSYNCED_SKEW_S,
+            TrustedTime::NotBefore(floor_ms) => {
+                let is_after = i64::from(self.iat_s) >= floor_ms.div_euclid(1_000);
+                return is_after.then_some(()).ok_or(QrError::Expired);
+            }
+        };
+        let (now_s, skew_s) = (now.floor_ms().div_euclid(1_000), i64::from(skew_s));
+        if now_s < i64::from(self.iat_s) - skew_s {
+            Err(QrError::NotYet)
+        } else if now_s > i64::from(self.expires_s()) + skew_s {
+            Err(QrError::Expired)
+        } else {
+            Ok(())
+        }
     }
 
     fn encode(&self) -> [u8; PAYLOAD] {
@@ -127,6 +185,22 @@ pub fn verify(code: &str, keys: &[QrKey]) -> Result<QrPayload, QrError> {
     key.public
         .verify_strict(&signed_bytes(&bytes), &Signature::from_bytes(&signature))
         .map_err(|_| QrError::Signature)?;
+    Ok(payload)
+}
+
+/// What a code says if it is good in the branch with number `site_no` now: signature first, then branch and lifetime.
+/// The caller then makes sure that it is used once.
+pub fn accept(
+    code: &str,
+    keys: &[QrKey],
+    site_no: u16,
+    now: TrustedTime,
+) -> Result<QrPayload, QrError> {
+    let payload = verify(code, keys)?;
+    if payload.site_no != 0 && payload.site_no != site_no {
+        return Err(QrError::OtherSite(payload.site_no));
+    }
+    payload.check_lifetime(now)?;
     Ok(payload)
 }
 

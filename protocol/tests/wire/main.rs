@@ -6,6 +6,7 @@
 mod frames;
 mod golden;
 mod gym;
+mod hce;
 mod noise;
 mod payloads;
 mod qr;
@@ -13,4 +14,5 @@ mod roster;
 mod round_trips;
 mod sizes;
 mod strategies;
+mod sun;
 mod topics;
