@@ -25,7 +25,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// Tasks get this long to end after they were asked to.
@@ -140,7 +140,7 @@ async fn start(
     tasks.spawn(uplink.run(for_uplink, stop.clone()));
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
     tasks.spawn(control.run(actions, watched, stop.clone()));
-    tasks.spawn(keep_floor(registry.clone(), clock.clone(), stop.clone()));
+    tasks.spawn(keep_time(registry.clone(), clock.clone(), stop.clone()));
     Ok(())
 }
 
@@ -181,19 +181,24 @@ async fn forward(
     }
 }
 
-async fn keep_floor(registry: Registry, clock: Clock, stop: CancellationToken) -> Result<()> {
+async fn keep_time(registry: Registry, clock: Clock, stop: CancellationToken) -> Result<()> {
     let mut wait = FIRST_FLOOR;
-    while timeout(wait, stop.cancelled()).await.is_err() {
-        if let Some(now_ms) = clock.trusted_ms() {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            () = clock.cloud_told() => {}
+            () = sleep(wait) => {}
+        }
+        let trusted_ms = clock.trusted_ms();
+        if let Some(now_ms) = trusted_ms {
             clock.raise_floor(now_ms);
-            // Without it the next start only knows less about the time.
-            if let Err(error) = registry.keep_floor(now_ms).await {
-                tracing::warn!(?error, "the floor of time was not kept");
-            }
             wait = FLOOR_EVERY;
         }
+        // Without it the next start only knows less about the time.
+        if let Err(error) = registry.keep_time(trusted_ms, clock.cloud_time()).await {
+            tracing::warn!(?error, "what is known of the time was not kept");
+        }
     }
-    Ok(())
 }
 
 /// The first task to end ends the agent, and its error is the exit status that systemd sees.

@@ -22,5 +22,6 @@ pub mod seed;
 pub mod server;
 pub mod site;
 pub mod staff;
+pub mod test_clock;
 pub mod times;
 pub mod wait;

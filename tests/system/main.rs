@@ -1,5 +1,6 @@
 //! Stories of the whole system: cloud, edge and clients as real processes, with faults between them.
 
+mod clock;
 mod demo;
 mod kills;
 mod outage;

@@ -1,7 +1,11 @@
 //! The one place that reads clocks. Tests make a [`Clock`] that they set by hand.
 //!
 //! Behaviour hangs on the monotonic clock only. Wall time is data: it may be unset at boot, so it is believed
-//! only once the operating system or the cloud vouches for it.
+//! only once the operating system or the cloud vouches for it. Where they contradict each other the cloud is believed:
+//! the system says "synchronised" ever after its first sync, even if somebody sets its clock by hand.
+
+#[cfg(feature = "test-clock")]
+mod steps;
 
 use protocol::time::{Stamp, wall_at};
 use rustix::time::{ClockId, clock_gettime};
@@ -9,16 +13,32 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// Reads wall clock and monotonic clock. Clones share what was learnt about the time.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Inner>);
+
+/// What the cloud told of the time of a boot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CloudTime {
+    /// The number of the boot.
+    pub boot: u64,
+    /// Wall minus monotonic time.
+    pub offset_ms: i64,
+    /// Monotonic time when it told.
+    pub told_ms: u64,
+}
 
 #[derive(Debug)]
 struct Inner {
     source: Source,
     /// Wall minus monotonic time by the cloud, [`UNKNOWN`] until it told.
     cloud_offset_ms: AtomicI64,
+    /// Monotonic time when it told.
+    cloud_told_ms: AtomicU64,
+    /// The cloud has just told.
+    cloud_told: Notify,
     /// Wall minus monotonic time when the wall clock was last believed, [`UNKNOWN`] if it never was.
     trusted_offset_ms: AtomicI64,
     /// A moment that has certainly passed, kept on disk by the registry.
@@ -27,7 +47,13 @@ struct Inner {
 
 #[derive(Debug)]
 enum Source {
-    System { boot: u64, synced: AtomicBool, look_again_ms: AtomicU64 },
+    System {
+        boot: u64,
+        synced: AtomicBool,
+        look_again_ms: AtomicU64,
+        #[cfg(feature = "test-clock")]
+        steps: steps::Steps,
+    },
     Manual(Mutex<Stamp>),
 }
 
@@ -36,6 +62,10 @@ const UNKNOWN: i64 = i64::MIN;
 const LOOK_EVERY_MS: u64 = 2_000;
 /// systemd-timesyncd makes this file when it first reached a time server.
 const TIMESYNC_FLAG: &str = "/run/systemd/timesync/synchronized";
+/// So far the cloud and a synchronised clock may be apart before the clock is not believed any more,
+const BELIEVED_MS: u64 = 60_000;
+/// and by one in so many of the time since the cloud told: more than any quartz drifts.
+const DRIFT: u64 = 1_000;
 /// A cloud's answer that took longer says little about the time.
 const MAX_ROUND_TRIP_MS: u64 = 10_000;
 
@@ -46,6 +76,8 @@ impl Clock {
             boot: boot_number(),
             synced: AtomicBool::new(false),
             look_again_ms: AtomicU64::new(0),
+            #[cfg(feature = "test-clock")]
+            steps: steps::Steps::from_environment(),
         })
     }
 
@@ -58,6 +90,8 @@ impl Clock {
         Self(Arc::new(Inner {
             source,
             cloud_offset_ms: AtomicI64::new(UNKNOWN),
+            cloud_told_ms: AtomicU64::new(0),
+            cloud_told: Notify::new(),
             trusted_offset_ms: AtomicI64::new(UNKNOWN),
             floor_ms: AtomicI64::new(0),
         }))
@@ -74,7 +108,7 @@ impl Clock {
     pub fn stamp(&self) -> Stamp {
         let mut stamp = self.0.source.read();
         let cloud = self.0.cloud_offset_ms.load(Relaxed);
-        if !stamp.synced && cloud != UNKNOWN {
+        if cloud != UNKNOWN && !(stamp.synced && self.0.is_near_cloud(&stamp, cloud)) {
             stamp.wall_ms = wall_at(stamp.mono_ms, cloud);
             stamp.synced = true;
         }
@@ -87,8 +121,9 @@ impl Clock {
     /// Milliseconds since the start of the computer, time asleep included.
     pub fn mono_ms(&self) -> u64 {
         match &self.0.source {
+            #[cfg(not(feature = "test-clock"))]
             Source::System { .. } => mono_ms(),
-            Source::Manual(shared) => shared.lock().unwrap_or_else(PoisonError::into_inner).mono_ms,
+            source => source.read().mono_ms,
         }
     }
 
@@ -128,6 +163,33 @@ impl Clock {
         if round_trip <= MAX_ROUND_TRIP_MS || !known {
             let middle = asked_mono_ms + round_trip / 2;
             self.0.cloud_offset_ms.store(now_ms.saturating_sub_unsigned(middle), Relaxed);
+            self.0.cloud_told_ms.store(answered, Relaxed);
+            // A clock that was set ahead by hand may have raised it.
+            let latest = now_ms.saturating_add_unsigned(BELIEVED_MS);
+            self.0.floor_ms.fetch_min(latest, Relaxed);
+            self.0.cloud_told.notify_one();
+        }
+    }
+
+    /// Until the cloud has told the time; for one who keeps it.
+    pub async fn cloud_told(&self) {
+        self.0.cloud_told.notified().await;
+    }
+
+    /// What the cloud told of the time, or an earlier start of the agent knew.
+    pub fn cloud_time(&self) -> Option<CloudTime> {
+        let offset_ms = self.0.cloud_offset_ms.load(Relaxed);
+        let told_ms = self.0.cloud_told_ms.load(Relaxed);
+        let boot = self.0.source.read().boot;
+        (offset_ms != UNKNOWN).then_some(CloudTime { boot, offset_ms, told_ms })
+    }
+
+    /// Takes over what an earlier start of the agent knew, if the computer was not started since.
+    pub fn recall_cloud_time(&self, told: CloudTime) {
+        let now = self.0.source.read();
+        if now.boot == told.boot && told.told_ms <= now.mono_ms {
+            self.0.cloud_told_ms.store(told.told_ms, Relaxed);
+            self.0.cloud_offset_ms.store(told.offset_ms, Relaxed);
         }
     }
 
@@ -137,17 +199,34 @@ impl Clock {
     }
 }
 
+impl Inner {
+    fn is_near_cloud(&self, stamp: &Stamp, cloud_offset_ms: i64) -> bool {
+        let since_ms = stamp.mono_ms.saturating_sub(self.cloud_told_ms.load(Relaxed));
+        stamp.offset_ms().abs_diff(cloud_offset_ms) <= BELIEVED_MS + since_ms / DRIFT
+    }
+}
+
 impl Source {
     fn read(&self) -> Stamp {
         match self {
             Self::Manual(shared) => *shared.lock().unwrap_or_else(PoisonError::into_inner),
-            Self::System { boot, synced, look_again_ms } => {
+            Self::System {
+                boot,
+                synced,
+                look_again_ms,
+                #[cfg(feature = "test-clock")]
+                steps,
+            } => {
                 let mono_ms = mono_ms();
                 if mono_ms >= look_again_ms.load(Relaxed) {
                     look_again_ms.store(mono_ms + LOOK_EVERY_MS, Relaxed);
                     synced.store(Path::new(TIMESYNC_FLAG).exists(), Relaxed);
                 }
-                Stamp { boot: *boot, mono_ms, wall_ms: wall_ms(), synced: synced.load(Relaxed) }
+                let synced = synced.load(Relaxed);
+                let stamp = Stamp { boot: *boot, mono_ms, wall_ms: wall_ms(), synced };
+                #[cfg(feature = "test-clock")]
+                let stamp = steps.apply(stamp);
+                stamp
             }
         }
     }
@@ -218,6 +297,58 @@ mod tests {
         clock.set(Stamp { mono_ms: 61_000, wall_ms: 0, synced: false, ..synced });
 
         assert_eq!(clock.trusted_ms(), Some(NOVEMBER_2026 + 1_000));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_by_hand_does_not_outdo_the_cloud() {
+        let synced = Stamp { wall_ms: NOVEMBER_2026, synced: true, ..IN_1970 };
+        let clock = Clock::manual(synced);
+        clock.learn_cloud_time(NOVEMBER_2026 + 300, synced.mono_ms);
+        assert_eq!(clock.wall_ms(), NOVEMBER_2026, "as good as the cloud's");
+
+        clock.set(Stamp { wall_ms: NOVEMBER_2026 + 86_400_000, ..synced });
+
+        assert_eq!(clock.wall_ms(), NOVEMBER_2026 + 300);
+        assert_eq!(clock.trusted_ms(), Some(NOVEMBER_2026 + 300));
+    }
+
+    #[test]
+    fn a_month_after_the_cloud_told_a_synchronised_clock_is_right_about_the_drift() {
+        let synced = Stamp { wall_ms: NOVEMBER_2026, synced: true, ..IN_1970 };
+        let clock = Clock::manual(synced);
+        clock.learn_cloud_time(NOVEMBER_2026, synced.mono_ms);
+        let month_ms = 30 * 86_400_000;
+
+        let wall_ms = NOVEMBER_2026 + month_ms + 300_000;
+        clock.set(Stamp { wall_ms, mono_ms: synced.mono_ms + month_ms.cast_unsigned(), ..synced });
+
+        assert_eq!(clock.wall_ms(), wall_ms);
+    }
+
+    #[test]
+    fn a_restart_of_the_agent_forgets_no_time_and_one_of_the_computer_does() {
+        let clock = Clock::manual(IN_1970);
+        clock.learn_cloud_time(NOVEMBER_2026, IN_1970.mono_ms);
+        let told = clock.cloud_time().unwrap();
+        let later = Stamp { mono_ms: IN_1970.mono_ms + 5_000, ..IN_1970 };
+        let (same_boot, other_boot) =
+            (Clock::manual(later), Clock::manual(Stamp { boot: 2, ..later }));
+
+        same_boot.recall_cloud_time(told);
+        other_boot.recall_cloud_time(told);
+
+        assert_eq!(same_boot.trusted_ms(), Some(NOVEMBER_2026 + 5_000));
+        assert_eq!(other_boot.trusted_ms(), None);
+    }
+
+    #[test]
+    fn the_cloud_lowers_a_floor_that_was_raised_too_far() {
+        let clock = Clock::manual(IN_1970);
+        clock.raise_floor(NOVEMBER_2026 + 86_400_000);
+
+        clock.learn_cloud_time(NOVEMBER_2026, IN_1970.mono_ms);
+
+        assert!(clock.trusted_ms().unwrap() <= NOVEMBER_2026 + 60_000);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod local;
 mod snapshot;
 mod store;
 mod tables;
+mod time;
 
 use crate::ops::clock::Clock;
 use anyhow::{Context as _, Result};
@@ -88,7 +89,7 @@ impl Registry {
         });
         let enrolled = enrolled.map(|(key, enrolment)| Arc::new(Enrolled { key, enrolment }));
         let registry = Self::over(store, Some(identity), enrolled).await?;
-        clock.raise_floor(registry.floor_ms().await?);
+        registry.recall_time(clock).await?;
         Ok(Opened { registry, notices })
     }
 
@@ -166,15 +167,6 @@ impl Registry {
     /// Tells of enrolments as they come.
     pub fn enrolments(&self) -> watch::Receiver<Option<Arc<Enrolled>>> {
         self.0.enrolment.subscribe()
-    }
-
-    /// Keeps a moment that has certainly passed, for the next start with a wrong clock.
-    pub async fn keep_floor(&self, floor_ms: i64) -> Result<()> {
-        self.0.store.call(move |db| tables::write_meta(db, "floor_ms", floor_ms)).await
-    }
-
-    async fn floor_ms(&self) -> Result<i64> {
-        self.0.store.call(|db| tables::read_meta(db, "floor_ms")).await
     }
 
     fn snapshot(&self) -> Arc<Snapshot> {

@@ -283,7 +283,7 @@ async fn a_file_of_a_newer_agent_is_set_aside_and_reported() {
 async fn the_floor_of_time_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let late = 9_000_000_000_000;
-    open(folder.path()).await.registry.keep_floor(late).await.unwrap();
+    open(folder.path()).await.registry.keep_time(Some(late), None).await.unwrap();
 
     let clock = Clock::manual(Stamp { wall_ms: 0, synced: false, ..NOW });
     Registry::open(folder.path(), &clock).await.unwrap();

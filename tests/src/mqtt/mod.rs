@@ -5,7 +5,9 @@
 mod connection;
 mod load;
 mod packets;
+mod tls;
 
 pub use connection::{Acked, Connection, Login, Received};
 pub use load::{Flow, Pace};
 pub use packets::Refused;
+pub use tls::TlsDoor;
