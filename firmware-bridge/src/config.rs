@@ -1,5 +1,9 @@
 //! What can be set: TOML file, then environment (`GYMWIRE_<SECTION>__<KEY>`), then flags. Unknown keys are refused.
 
+mod door;
+
+pub use door::DoorConfig;
+
 use crate::queue::QueueConfig;
 use anyhow::{Context, Result, bail};
 use figment::Figment;
@@ -38,6 +42,9 @@ pub struct Config {
     /// The QR scanners.
     #[serde(default)]
     pub scanner: Vec<ScannerConfig>,
+    /// The doors.
+    #[serde(default)]
+    pub door: Vec<DoorConfig>,
 }
 
 /// `[agent]`
@@ -148,6 +155,7 @@ impl Config {
         if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
             bail!("log.level: {error}");
         }
+        door::check(&self.door)?;
         let (mut codes, mut ports) = (BTreeSet::new(), BTreeSet::new());
         for scanner in &self.scanner {
             let ScannerConfig { code, port, baud, .. } = scanner;
@@ -261,7 +269,7 @@ fn three_seconds() -> u32 {
 fn environment() -> Env {
     let ours = |key: &figment::value::UncasedStr| {
         let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-        ["agent", "queue", "log", "scanner"].contains(&section.as_str())
+        ["agent", "queue", "log", "scanner", "door"].contains(&section.as_str())
     };
     Env::prefixed("GYMWIRE_").filter(ours).split("__")
 }

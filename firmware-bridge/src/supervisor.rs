@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::drivers::scanner;
+use crate::drivers::{door, scanner};
 use crate::orders;
 use crate::publisher::{Patience, Publisher};
 use crate::queue::{Outbox, Queue};
@@ -49,6 +49,9 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     let mut tasks = JoinSet::new();
     for device in config.scanner {
         tasks.spawn(scanner::run(device, desk.clone(), stop.clone()));
+    }
+    for device in config.door {
+        tasks.spawn(door::run(device, desk.clone(), stop.clone()));
     }
     tasks.spawn(orders::run(config.agent.username.clone(), desk.clone(), stop.clone()));
     let publisher = Publisher { agent: config.agent, desk, patience: Patience::default() };

@@ -46,7 +46,8 @@ fn the_example_names_every_key_with_its_default() {
     let example_text = fs::read_to_string(&example).unwrap();
     let example = Config::load(Some(&example), flags).unwrap();
 
-    let minimal = place.load("", &scanner_table("")).unwrap();
+    let tables = scanner_table("") + &door_table("");
+    let minimal = place.load("", &tables).unwrap();
     assert_eq!(example.queue, minimal.queue);
     assert_eq!(example.log, minimal.log);
     assert_eq!(example.agent.host, minimal.agent.host);
@@ -58,9 +59,10 @@ fn the_example_names_every_key_with_its_default() {
         (shown.baud, shown.ending, shown.repeat_ms),
         (default.baud, default.ending, default.repeat_ms)
     );
+    assert_eq!(example.door[0].limits(), minimal.door[0].limits());
     let keys = json!(minimal);
     let sections = ["agent", "queue", "log"].map(|section| &keys[section]);
-    for section in sections.into_iter().chain([&keys["scanner"][0]]) {
+    for section in sections.into_iter().chain([&keys["scanner"][0], &keys["door"][0]]) {
         for key in section.as_object().unwrap().keys() {
             assert!(example_text.contains(&format!("{key} = ")), "{key} is not in the example");
         }
@@ -69,6 +71,10 @@ fn the_example_names_every_key_with_its_default() {
 
 fn scanner_table(keys: &str) -> String {
     format!("[[scanner]]\ncode = \"door\"\nport = \"/dev/door\"\n{keys}\n")
+}
+
+fn door_table(keys: &str) -> String {
+    format!("[[door]]\nreaders = [\"door\"]\nline = \"GPIO17\"\n{keys}\n")
 }
 
 #[test]
@@ -126,6 +132,14 @@ fn every_wrong_key_is_refused_by_name() {
             "scanner.0.port: is missing",
         ),
         (place.refused("", &scanner_table("").repeat(2)), "scanner.code: door is there twice"),
+        (place.refused("", &door_table("").replace("GPIO17", "unix:relay")), "door.0.line"),
+        (place.refused("", &door_table("").replace("\"door\"", "")), "door.readers"),
+        (place.refused("", &door_table("").repeat(2)), "door.readers: door is there twice"),
+        (place.refused("", &door_table("green = \"GPIO17\"")), "door.line: GPIO17 is there twice"),
+        (place.refused("", &door_table("open_ms = 20000")), "door.open_ms"),
+        (place.refused("", &door_table("max_open_ms = 99999")), "door.max_open_ms"),
+        (place.refused("", &door_table("hold_ms = 20000000")), "door.hold_ms"),
+        (place.refused("", &door_table("max_hold_ms = 90000000")), "door.max_hold_ms"),
     ];
 
     for (message, key) in refusals {

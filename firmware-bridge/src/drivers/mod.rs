@@ -1,3 +1,4 @@
 //! One module per kind of device: it moves bytes between a port and the device's link in `protocol`, no more.
 
+pub mod door;
 pub mod scanner;

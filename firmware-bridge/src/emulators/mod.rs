@@ -5,6 +5,7 @@
 //! `let mut scanner = Scanner::plug_in(&link, Style::default())?; scanner.opened().await; scanner.scan("G1…").await?;`
 
 pub mod pty;
+pub mod relay;
 pub mod scanner;
 
 use clap::Subcommand;
@@ -25,6 +26,12 @@ pub enum Device {
         #[arg(long)]
         aim: bool,
     },
+    /// A relay that says `on` and `off`.
+    Relay {
+        /// Where its socket appears.
+        #[arg(long, value_name = "PATH")]
+        socket: PathBuf,
+    },
 }
 
 impl Device {
@@ -32,6 +39,7 @@ impl Device {
     pub async fn play(self) -> anyhow::Result<()> {
         match self {
             Self::Scanner { link, ending, aim } => scanner::play(&link, ending, aim).await,
+            Self::Relay { socket } => relay::play(&socket).await,
         }
     }
 }

@@ -7,6 +7,7 @@
 )]
 
 mod broker;
+mod doors;
 mod hearing;
 mod link;
 mod program;

@@ -55,7 +55,7 @@ impl Bridge {
         Self { desk, stop, task }
     }
 
-    async fn tap(&self, code: &str) {
+    pub async fn tap(&self, code: &str) {
         let qr = Credential::Qr { code: code.into() };
         self.desk.tap(&"door".parse().unwrap(), &qr, self.desk.clock.now()).await;
     }

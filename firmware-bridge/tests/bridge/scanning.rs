@@ -29,6 +29,7 @@ impl Branch {
             agent: agent(folder.path(), broker.port),
             queue: QueueKeys { path: folder.path().join("queue"), max_bytes: 1 << 20 },
             log: LogConfig::default(),
+            door: Vec::new(),
             scanner: readers.iter().map(|code| scanner(code, &port(folder.path(), code))).collect(),
         };
         let tasks = supervisor::start(config, &CancellationToken::new()).unwrap();
