@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod decision;
 mod hours;
+mod model;
 mod settings;
 
 /// 64 cases of each property, or as many as `PROPTEST_CASES` says.
