@@ -12,7 +12,7 @@ use protocol::credential::Credential;
 use protocol::ids::{Code, CommandId, TapId};
 use protocol::mqtt::topics::Topic;
 use protocol::sync::entry::{CommandResult, DeviceStatus, Outcome};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tracing::{error, warn};
@@ -34,6 +34,8 @@ pub struct Desk {
     /// What the agent says to them.
     pub inbox: Inbox,
     presented: Arc<Mutex<VecDeque<(TapId, Moment)>>>,
+    /// What is wrong with the bridge itself, each under a name.
+    troubles: watch::Sender<BTreeMap<String, String>>,
 }
 
 impl Desk {
@@ -41,7 +43,8 @@ impl Desk {
     pub fn new(clock: Clock, outbox: Outbox) -> Self {
         let statuses = watch::Sender::new(Statuses::new());
         let inbox = Inbox::default();
-        Self { clock, outbox, statuses, inbox, presented: Arc::default() }
+        let troubles = watch::Sender::new(BTreeMap::new());
+        Self { clock, outbox, statuses, inbox, presented: Arc::default(), troubles }
     }
 
     /// A credential was presented: one event per presentation. Returns when it is on disk, with the name of the
@@ -70,6 +73,20 @@ impl Desk {
     /// How a device is; the agent retains it.
     pub fn note(&self, place: &Place, status: DeviceStatus) {
         status::note(&self.statuses, place, status);
+    }
+
+    /// Something that belongs to no device of the registry, such as a relay, works (`None`) or does not; told with
+    /// the status of the bridge.
+    pub fn trouble(&self, name: &str, trouble: Option<String>) {
+        self.troubles.send_if_modified(|known| match trouble {
+            None => known.remove(name).is_some(),
+            Some(now) => known.insert(name.to_owned(), now.clone()).as_ref() != Some(&now),
+        });
+    }
+
+    /// What is wrong with the bridge itself, whenever that changes.
+    pub fn troubles(&self) -> watch::Receiver<BTreeMap<String, String>> {
+        self.troubles.subscribe()
     }
 
     /// How long ago this bridge presented a tap; `None`: it did not, or so long ago that it does not matter.

@@ -6,17 +6,25 @@ use protocol::ids::Code;
 use protocol::mqtt::payloads::MAX_TEXT_CHARS;
 use protocol::mqtt::topics::Topic;
 use protocol::sync::entry::{DeviceState, DeviceStatus};
+use std::collections::BTreeMap;
 use tokio::sync::watch;
 
 /// A retained message: topic and payload.
 pub type Status = (String, Vec<u8>);
 
 /// Everything that should be retained at the agent now.
-pub fn all(bridge: &Code, queue: &QueueState, statuses: &Statuses) -> Vec<Status> {
+pub fn all(
+    bridge: &Code,
+    queue: &QueueState,
+    troubles: &BTreeMap<String, String>,
+    statuses: &Statuses,
+) -> Vec<Status> {
     let mut own = DeviceStatus { firmware: Some(env!("CARGO_PKG_VERSION").into()), ..idle() };
-    if !queue.durable {
-        own.error = Some("the queue is not on disk: taps are kept in memory only".into());
-    }
+    let queue = (!queue.durable)
+        .then(|| "the queue is not on disk: taps are kept in memory only".to_owned());
+    let troubles = troubles.iter().map(|(name, trouble)| format!("{name}: {trouble}"));
+    let errors: Vec<String> = queue.into_iter().chain(troubles).collect();
+    own.error = (!errors.is_empty()).then(|| cut(&errors.join("; ")));
     let own = (Topic::BridgeStatus(bridge.clone()).to_string(), bytes(&own));
     let devices = statuses
         .iter()
@@ -36,9 +44,11 @@ pub fn idle() -> DeviceStatus {
 
 /// A device that cannot be reached, and why.
 pub fn lost(why: impl Into<String>) -> DeviceStatus {
-    let why: String = why.into();
-    let error = Some(why.chars().take(MAX_TEXT_CHARS).collect());
-    DeviceStatus { state: DeviceState::Offline, error, ..idle() }
+    DeviceStatus { state: DeviceState::Offline, error: Some(cut(&why.into())), ..idle() }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT_CHARS).collect()
 }
 
 /// Notes how a device is.
@@ -70,7 +80,7 @@ mod tests {
             (Place::reader(&"turnstile".parse().unwrap()), lost("no such device")),
         ]);
 
-        let mut statuses = all(&bridge, &QueueState::default(), &statuses);
+        let mut statuses = all(&bridge, &QueueState::default(), &BTreeMap::new(), &statuses);
         statuses.push(offline(&bridge));
 
         let states: Vec<_> = statuses
@@ -89,6 +99,21 @@ mod tests {
                 ("gymwire/v1/bridges/bridge-1/status", false),
             ]
         );
+    }
+
+    #[test]
+    fn everything_that_is_wrong_with_the_bridge_is_said_with_its_status() {
+        let troubles = ["relay GPIO17", "relay GPIO27"].map(|name| (name.into(), "is away".into()));
+
+        let statuses = all(
+            &"bridge-1".parse().unwrap(),
+            &QueueState { durable: true, ..QueueState::default() },
+            &troubles.into(),
+            &Statuses::new(),
+        );
+
+        let said = parse_status(&statuses[0].1).unwrap().error;
+        assert_eq!(said.as_deref(), Some("relay GPIO17: is away; relay GPIO27: is away"));
     }
 
     #[test]

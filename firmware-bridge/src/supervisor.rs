@@ -12,7 +12,7 @@ use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -30,9 +30,10 @@ pub async fn run(config: Config) -> Result<()> {
         }
     };
     let stop = CancellationToken::new();
-    let tasks = start(config, &stop)?;
+    let mut tasks = start(config, &stop)?;
     // Without systemd there is nobody to tell.
     let _ = sd_notify::notify(&[NotifyState::Ready]);
+    tasks.spawn(reassure(stop.clone()));
     let ended = supervise(tasks, stop, signal).await;
     info!("stopped");
     ended
@@ -57,6 +58,21 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     let publisher = Publisher { agent: config.agent, desk, patience: Patience::default() };
     tasks.spawn(publisher.run(stop.clone()));
     Ok(tasks)
+}
+
+/// Tells systemd in time that tasks still get their turn.
+async fn reassure(stop: CancellationToken) -> Result<()> {
+    let Some(patience) = sd_notify::watchdog_enabled() else {
+        stop.cancelled().await;
+        return Ok(());
+    };
+    let mut tick = interval((patience / 3).max(Duration::from_millis(1)));
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return Ok(()),
+            _ = tick.tick() => drop(sd_notify::notify(&[NotifyState::Watchdog])),
+        }
+    }
 }
 
 async fn supervise(

@@ -69,6 +69,7 @@ impl<'a> Session<'a> {
         let desk = &self.publisher.desk;
         let mut queue = desk.outbox.state();
         let mut statuses = desk.statuses.subscribe();
+        let mut troubles = desk.troubles();
         let mut slots = desk.inbox.slots();
         loop {
             self.fill().await?;
@@ -83,6 +84,7 @@ impl<'a> Session<'a> {
                 },
                 changed = queue.changed() => changed.map_err(|_| Refused::Closed)?,
                 Ok(()) = statuses.changed() => {}
+                Ok(()) = troubles.changed() => {}
                 Ok(()) = slots.changed() => {}
                 () = sleep_until(overdue.unwrap_or(later)), if overdue.is_some() => {
                     return Err(Ended::Silent("ack"));
@@ -137,7 +139,9 @@ impl<'a> Session<'a> {
     async fn feed_statuses(&mut self) -> Result<(), Ended> {
         let queue = *self.publisher.desk.outbox.state().borrow();
         let statuses = self.publisher.desk.statuses.borrow().clone();
-        for (topic, payload) in status::all(&self.publisher.agent.username, &queue, &statuses) {
+        let troubles = self.publisher.desk.troubles().borrow().clone();
+        let bridge = &self.publisher.agent.username;
+        for (topic, payload) in status::all(bridge, &queue, &troubles, &statuses) {
             if self.window.free() > 0 && self.told.get(&topic) != Some(&payload) {
                 self.feed_status(topic, payload).await?;
             }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 const DECISIONS: &str = "gymwire/v1/readers/door/decision";
+const BRIDGE_STATUS: &str = "gymwire/v1/bridges/bridge-1/status";
 const COMMANDS: &str = "gymwire/v1/readers/door/commands";
 
 fn door_config(folder: &Path) -> DoorConfig {
@@ -194,6 +195,7 @@ async fn a_bridge_that_comes_back_does_not_act_on_a_tap_of_its_former_life() {
     let mut door = JoinSet::new();
     door.spawn(door::run(door_config(folder.path()), again.desk.clone(), again.stop.clone()));
     relay.used().await;
+    until("the new login", || broker.log.lock().unwrap().connections == 2).await;
     broker.hears(COMMANDS).await;
     broker.say(DECISIONS, granted(tap)).await;
     broker.say(COMMANDS, command(8, "lock", 5_000)).await;
@@ -227,27 +229,25 @@ async fn the_configured_door_is_open_only_while_its_bridge_lives() {
 }
 
 #[tokio::test]
-async fn a_relay_that_is_away_fails_orders_and_works_when_it_is_back() {
+async fn a_relay_that_is_away_is_told_fails_orders_and_comes_back_locked() {
     let scene = Scene::start().await;
+    let error = || scene.broker.retained(BRIDGE_STATUS).map(|status| status["error"].clone());
+    let is_told = || error().is_some_and(|error| error.to_string().contains("relay unix:"));
+    scene.broker.say(COMMANDS, command(1, "hold_open", 5_000)).await;
+    scene.relay.becomes(true).await;
     drop(scene.relay);
-    until("the relay is missed", || !scene.folder.path().join("relay").exists()).await;
-    let mut number = 0;
-    let mut failed = false;
-    while !failed {
-        number += 1;
-        scene.broker.say(COMMANDS, command(number, "open", 5_000)).await;
-        until("an answer", || scene.broker.results().len() as u128 == number).await;
-        failed = scene.broker.results().last().unwrap().outcome == Outcome::Failed;
-    }
+    until("it is told", is_told).await;
 
+    scene.broker.say(COMMANDS, command(2, "open", 5_000)).await;
+    until("two answers", || scene.broker.results().len() == 2).await;
     let relay = Relay::plug_in(&scene.folder.path().join("relay")).unwrap();
-    relay.used().await;
-    assert_eq!(relay.log(), [], "it comes back locked");
-    while !relay.is_on() {
-        number += 1;
-        scene.broker.say(COMMANDS, command(number, "hold_open", 5_000)).await;
-        until("an answer", || scene.broker.results().len() as u128 == number).await;
-    }
+    until("it is back", || !is_told()).await;
+    let before = relay.log();
+    scene.broker.say(COMMANDS, command(3, "hold_open", 5_000)).await;
+    relay.becomes(true).await;
+    until("three answers", || scene.broker.results().len() == 3).await;
 
-    assert_eq!(scene.broker.results().last().unwrap().outcome, Outcome::Done);
+    let outcomes: Vec<_> = scene.broker.results().iter().map(|result| result.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Done, Outcome::Failed, Outcome::Done]);
+    assert_eq!(before, []);
 }

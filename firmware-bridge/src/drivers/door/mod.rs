@@ -70,11 +70,12 @@ pub async fn serve<W: Wire>(
     let mut letters = letters(readers, &desk);
     // One at a time: the relay's task answers before the next.
     let (pulses, pulses_in) = mpsc::channel(1);
-    let (ready, mut is_ready) = watch::channel(false);
+    let (working, mut is_working) = watch::channel(Err(String::new()));
     let (signals, shown) = watch::channel(None);
     let mut tasks = JoinSet::new();
     let (name, wire) = wires.relay;
-    tasks.spawn(relay::run(wire, name, origin, pulses_in, ready));
+    let trouble = format!("relay {name}");
+    tasks.spawn(relay::run(wire, name, origin, pulses_in, working));
     for (lamp, name, wire) in wires.lamps {
         tasks.spawn(lamp::run(lamp, wire, name, shown.clone(), stop.clone()));
     }
@@ -83,13 +84,14 @@ pub async fn serve<W: Wire>(
         let wake = keeper.door.wake_at();
         tokio::select! {
             () = stop.cancelled() => break,
-            changed = is_ready.changed() => {
+            changed = is_working.changed() => {
                 if changed.is_err() {
                     break;
                 }
                 // It may have been lost and found since the last look, and is off in any case.
-                let is_ready = *is_ready.borrow_and_update();
-                keeper.relay_changed(is_ready);
+                let state = is_working.borrow_and_update().clone();
+                keeper.relay_changed(state.is_ok());
+                keeper.desk.trouble(&trouble, state.err());
             }
             Some((place, mail)) = letters.next() => keeper.receive(&place, mail).await,
             () = sleep_until(origin + wake.unwrap_or_default()), if wake.is_some() => {

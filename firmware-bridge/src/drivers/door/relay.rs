@@ -41,33 +41,31 @@ enum End {
     Lost(io::Error),
 }
 
-/// Serves `pulses` until their sender is gone; `is_ready` tells whether the line works. Times are since `origin`.
+/// Serves `pulses` until their sender is gone; `is_working` tells whether the line works, and if not, why. Times are
+/// since `origin`.
 pub async fn run(
     wire: impl Wire,
     name: String,
     origin: Instant,
     mut pulses: mpsc::Receiver<Pulse>,
-    is_ready: watch::Sender<bool>,
+    is_working: watch::Sender<Result<(), String>>,
 ) {
     let mut pauses = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
-    let mut told = String::new();
     loop {
         let end = match timeout(SWITCHED_WITHIN, open(&wire)).await {
             Ok(Ok(line)) => {
                 info!(line = name, "relay is there");
-                (told, pauses) = (String::new(), Backoff::new(FIRST_PAUSE, LONGEST_PAUSE));
-                is_ready.send_replace(true);
+                pauses.reset();
+                let _ = is_working.send_replace(Ok(()));
                 serve(line, origin, &mut pulses).await
             }
             Ok(Err(error)) => End::Lost(error),
             Err(_) => End::Lost(io::ErrorKind::TimedOut.into()),
         };
-        is_ready.send_replace(false);
         let End::Lost(error) = end else { return };
-        let reason = error.to_string();
-        if told != reason {
-            warn!(line = name, reason, "relay cannot be switched: the door stays locked");
-            told = reason;
+        let reason = Err(error.to_string());
+        if is_working.send_replace(reason.clone()) != reason {
+            warn!(line = name, ?reason, "relay cannot be switched: the door stays locked");
         }
         if refuse_for(pauses.pause(), &mut pulses).await.is_err() {
             return;
