@@ -1,6 +1,8 @@
-//! What machines measure: single samples, and samples packed by column.
+//! What machines measure: single samples, samples packed by column, and what consoles say, decoded into samples.
 
 pub mod columns;
+pub mod csafe;
+pub mod ftms;
 pub mod sample;
 
 pub use columns::{ColumnsError, TimedSample};

@@ -1,4 +1,6 @@
 //! Bytes on serial lines.
 
 pub mod board;
+#[cfg(feature = "std")]
+pub mod csafe;
 pub mod scanner;

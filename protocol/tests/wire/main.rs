@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "figures are printed")]
 
+mod csafe;
 mod frames;
+mod ftms;
 mod golden;
 mod gym;
 mod hce;
