@@ -54,6 +54,10 @@ id! {
     CredentialId,
     /// Somebody who can sign in: here, one of the staff.
     UserId,
+    /// A member's stay in a branch.
+    SessionId,
+    /// A machine lent to a member.
+    LinkId,
 }
 
 /// A device's short name, unique in its branch: `[a-z0-9-]{1,64}`. MQTT topics carry it.

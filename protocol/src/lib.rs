@@ -21,6 +21,8 @@ pub mod machine;
 #[cfg(feature = "std")]
 pub mod mqtt;
 #[cfg(feature = "std")]
+pub mod rules;
+#[cfg(feature = "std")]
 pub mod sync;
 #[cfg(feature = "std")]
 pub mod time;

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "figures are printed")]
 
 mod csafe;
+mod facts;
 mod frames;
 mod ftms;
 mod golden;
