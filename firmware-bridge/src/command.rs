@@ -31,8 +31,14 @@ struct Command {
 enum What {
     /// Serves the configured devices until SIGTERM.
     Run(Box<Flags>),
-    /// Lists the serial ports with what is plugged into them.
-    Probe,
+    /// Lists the serial ports and asks what is plugged into them. Ports in use are left alone.
+    Probe {
+        /// Only lists: sends nothing to anybody.
+        #[arg(long)]
+        quiet: bool,
+        /// Ports to ask; without any, all that the kernel lists.
+        ports: Vec<PathBuf>,
+    },
     /// Plays a device on a pseudo terminal.
     #[cfg(feature = "emulators")]
     Emulate {
@@ -98,13 +104,26 @@ fn execute(command: Command) -> Result<()> {
             start_logging(&config.log);
             block_on(supervisor::run(config)).inspect_err(|error| error!("{error:#}"))
         }
-        What::Probe => {
-            let ports = probe::ports(Path::new("/sys"), Path::new("/dev"));
-            io::stdout().write_all(probe::report(&ports).as_bytes()).context("standard output")
-        }
+        What::Probe { quiet, ports } => block_on(look_around(quiet, ports)),
         #[cfg(feature = "emulators")]
         What::Emulate { device } => block_on(device.play()),
     }
+}
+
+async fn look_around(is_quiet: bool, named: Vec<PathBuf>) -> Result<()> {
+    let ports = if named.is_empty() {
+        probe::ports(Path::new("/sys"), Path::new("/dev"))
+    } else {
+        named.iter().map(|port| probe::named(port)).collect()
+    };
+    let answers = if is_quiet {
+        Vec::new()
+    } else {
+        let devices: Vec<PathBuf> = ports.iter().map(|port| port.device.clone()).collect();
+        probe::ask(&devices).await
+    };
+    let report = probe::report(&ports, &answers);
+    io::stdout().write_all(report.as_bytes()).context("standard output")
 }
 
 /// Two threads: one for the network, one for ports; the queue has its own.

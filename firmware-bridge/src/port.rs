@@ -102,7 +102,7 @@ impl Port {
 
 /// Opens a port for this process alone: 8 data bits, no parity, 1 stop bit, DTR on, since some scanners send
 /// nothing without it. Off the async threads, because a sick USB device can hold up the call.
-async fn open(path: PathBuf, baud: u32) -> io::Result<SerialStream> {
+pub(crate) async fn open(path: PathBuf, baud: u32) -> io::Result<SerialStream> {
     spawn_blocking(move || open_now(&path, baud)).await.map_err(io::Error::other)?
 }
 
@@ -116,7 +116,8 @@ fn open_now(path: &Path, baud: u32) -> io::Result<SerialStream> {
     Ok(stream)
 }
 
-fn explain(error: &io::Error) -> String {
+/// What is wrong with a port, in words.
+pub(crate) fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such device; is it plugged in?".to_owned(),
         io::ErrorKind::PermissionDenied => {

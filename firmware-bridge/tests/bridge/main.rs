@@ -10,6 +10,7 @@ mod broker;
 mod doors;
 mod hearing;
 mod link;
+mod probing;
 mod program;
 mod publishing;
 mod scanning;

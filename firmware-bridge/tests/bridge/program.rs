@@ -89,7 +89,7 @@ impl Drop for Running {
 fn help_version_and_probe_work_without_configuration() {
     let help = output(&["--help"]);
     let version = output(&["--version"]);
-    let probe = output(&["probe"]);
+    let probe = output(&["probe", "--quiet"]);
 
     assert!(help.status.success() && text(&help.stdout).contains("probe"));
     assert!(text(&version.stdout).starts_with("firmware-bridge 0."));

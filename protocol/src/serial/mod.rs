@@ -3,4 +3,5 @@
 pub mod board;
 #[cfg(feature = "std")]
 pub mod csafe;
+pub mod probe;
 pub mod scanner;

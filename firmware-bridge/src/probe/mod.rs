@@ -1,7 +1,12 @@
 //! What is plugged in: serial ports as the kernel lists them, in words for whoever sets up a branch.
 
+mod ask;
+mod words;
+
+pub use ask::{Answer, ask};
+pub use words::report;
+
 use rustix::io::Errno;
-use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +55,17 @@ pub fn ports(sys: &Path, dev: &Path) -> Vec<PortEntry> {
         .collect();
     ports.sort_by(|a, b| a.device.cmp(&b.device));
     ports
+}
+
+/// A port that was named by whoever asks, listed or not.
+pub fn named(port: &Path) -> PortEntry {
+    PortEntry {
+        device: port.to_owned(),
+        stable_names: Vec::new(),
+        driver: None,
+        usb: None,
+        access: access(port),
+    }
 }
 
 fn port(tty: &Path, dev: &Path, name: &str) -> Option<PortEntry> {
@@ -122,70 +138,6 @@ fn text(file: &Path) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// The list for people.
-pub fn report(ports: &[PortEntry]) -> String {
-    if ports.is_empty() {
-        return "No serial port found. Is the device plugged in? A QR scanner may still be in keyboard mode:\n\
-                scan the code \"USB COM\" (or \"USB virtual serial\") of its manual.\n"
-            .to_owned();
-    }
-    let mut out = String::new();
-    for port in ports {
-        // Writing into a String cannot fail.
-        let _ = write_port(&mut out, port);
-    }
-    out
-}
-
-fn write_port(out: &mut String, port: &PortEntry) -> std::fmt::Result {
-    writeln!(out, "{}", port.device.display())?;
-    if let Some(usb) = &port.usb {
-        let name = if usb.name.is_empty() { "without a name" } else { &usb.name };
-        writeln!(out, "  device:    {name} (USB {})", usb.id)?;
-        let serial = usb
-            .serial
-            .as_deref()
-            .unwrap_or("none: two of its kind can only be told apart by socket");
-        writeln!(out, "  serial no: {serial}")?;
-    }
-    let driver = port.driver.as_deref().unwrap_or("unknown");
-    writeln!(out, "  kind:      {} (driver {driver})", kind(driver))?;
-    match port.stable_names.first() {
-        Some(name) => writeln!(out, "  configure: port = \"{}\"", name.display())?,
-        None => writeln!(out, "  configure: port = \"{}\"", port.device.display())?,
-    }
-    for other in port.stable_names.iter().skip(1) {
-        writeln!(out, "  or:        port = \"{}\"", other.display())?;
-    }
-    match port.access {
-        Access::Allowed => writeln!(out, "  access:    allowed"),
-        Access::Forbidden => {
-            writeln!(
-                out,
-                "  access:    not allowed for this user; add it to the group of the port (mostly dialout)"
-            )
-        }
-        Access::Missing => writeln!(out, "  access:    not there"),
-    }
-}
-
-fn kind(driver: &str) -> &'static str {
-    match driver {
-        "cdc_acm" => {
-            "USB device with a serial port of its own: most QR scanners and microcontroller boards"
-        }
-        "ch341" | "ch341-uart" => "USB serial adapter (CH340)",
-        "cp210x" => "USB serial adapter (CP210x)",
-        "ftdi_sio" => "USB serial adapter (FTDI)",
-        "pl2303" => "USB serial adapter (PL2303)",
-        "uart-pl011" | "bcm2835-aux-uart" => {
-            "pins of the Raspberry Pi; switch its serial console off first"
-        }
-        "serial" | "serial8250" | "of_serial" | "dw-apb-uart" => "built-in serial port",
-        _ => "serial port",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,7 +196,7 @@ mod tests {
                 access: Access::Allowed,
             }]
         );
-        let report = report(&ports);
+        let report = report(&ports, &[]);
         assert!(report.contains("Newland FM430 Scanner (USB 0525:a4a7)"), "{report}");
         assert!(report.contains("by-id/usb-Newland_FM430_A1B2-if00\""), "{report}");
     }
@@ -253,6 +205,6 @@ mod tests {
     fn a_computer_without_ports_gets_advice() {
         let root = TempDir::new().unwrap();
 
-        assert!(report(&ports(root.path(), root.path())).contains("keyboard mode"));
+        assert!(report(&ports(root.path(), root.path()), &[]).contains("keyboard mode"));
     }
 }
