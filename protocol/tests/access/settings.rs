@@ -1,5 +1,6 @@
 //! Settings of a branch: defaults, what is read, and how a wrong one is told.
 
+use proptest::prelude::*;
 use protocol::access::settings::{AntiPassback, SETTING_KEYS, TimeUncertainPolicy};
 use protocol::access::{BranchSettings, LocalTime};
 
@@ -127,4 +128,51 @@ fn every_setting_goes_back_to_its_default() {
     }
 
     assert_eq!(settings, BranchSettings::default());
+}
+
+fn any_json() -> impl Strategy<Value = serde_json::Value> {
+    let word = prop_oneof![
+        Just("mon".to_owned()),
+        Just("date".to_owned()),
+        Just("hours".to_owned()),
+        Just("2026-12-25".to_owned()),
+        Just("file_master".to_owned()),
+        "[0-9:]{0,6}",
+        ".{0,8}",
+    ];
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        word.clone().prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 24, 4, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
+            proptest::collection::hash_map(word.clone(), inner, 0..4)
+                .prop_map(|map| map.into_iter().collect::<serde_json::Map<_, _>>().into()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(crate::cases())]
+
+    #[test]
+    fn no_value_makes_it_panic_and_a_refused_one_changes_nothing(
+        key in proptest::sample::select(&SETTING_KEYS[..]),
+        json in any_json(),
+        noise in ".{0,20}",
+    ) {
+        let mut settings = BranchSettings::default();
+        for text in [json.to_string(), noise] {
+            let before = settings.clone();
+            let result = settings.set(key, &text);
+            prop_assert!(result.is_ok() || settings == before);
+        }
+        settings.hours.is_open(&settings.zone, 1_795_392_000_000);
+        settings.hours.closes_at(&settings.zone, i64::MAX);
+        settings.hours.closes_at(&settings.zone, i64::MIN);
+    }
 }
