@@ -12,7 +12,7 @@
 //! | `unknown_card` | nobody's |
 //! | `disabled_credential` | lost or given back |
 //! | `blocked` | the member is locked out |
-//! | `outside_hours`, `frozen`, `wrong_branch`, `expired` | no membership counts; the nearest says why, see [`super::standing`] |
+//! | `outside_hours`, `frozen`, `wrong_branch`, `expired` | no membership counts; the nearest says why, see [`super::standing()`] |
 //! | `closed` | outside opening hours |
 //! | `time_uncertain` | nobody knows the time and the branch's policy is `deny` |
 //! | `roster_too_old` | older than its grace, and not let in last time |

@@ -16,7 +16,7 @@
 //!
 //! - A [`Fact`] is what an edge has journaled (or the cloud, provisionally). It says what was meant, `CheckIn` and not
 //!   `Tap`: whoever journals it has asked [`State::resolve`] what a tap means, and has told the member.
-//! - Facts count in the order of (corrected time, origin, number), each once, however they arrive: [`fold`].
+//! - Facts count in the order of (corrected time, origin, number), each once, however they arrive: [`fold()`].
 //! - Ends by time are no facts. They fall out of the start and the settings, at the same moment for everybody.
 //! - A link implies that the member is in that branch. A member has one machine at a time, a machine one member.
 

@@ -113,7 +113,7 @@ enum Due {
 
 impl State {
     /// Takes over a fact. Facts are to come in the order of their keys; one that comes late counts as of
-    /// [`State::now_ms`], and only [`super::fold`] puts it where it belongs.
+    /// [`State::now_ms`], and only [`super::fold()`] puts it where it belongs.
     pub fn step(&mut self, rules: &Rules, fact: &Fact) -> Vec<Effect> {
         let mut effects = self.advance(rules, fact.key.at_ms);
         let mut turn = Turn::new(self, rules, &mut effects);
