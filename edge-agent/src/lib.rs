@@ -1,5 +1,6 @@
 //! The branch daemon: takes in what readers and machines say, keeps it, and passes it to the cloud.
 
+pub mod access;
 pub mod cli;
 pub mod config;
 pub mod front_door;

@@ -1,5 +1,6 @@
 //! Starts every part of the agent, in the order that its promises need, and ends it as a whole.
 
+use crate::access::Access;
 use crate::config::Config;
 use crate::front_door::tls::{BranchCa, Tls};
 use crate::front_door::{Inside, Server};
@@ -104,7 +105,12 @@ async fn start(
     seed(&board, registry, &retained.values);
     let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
     let tls = Tls::open(ca, config.mqtt.server_names.clone(), clock.clone())?;
+    let access = Access::new(registry.clone(), clock.clone());
+    // Before the door opens: no tap may go undecided.
+    access.decide_in(journal).await?;
+    tasks.spawn(access.clone().remember(journal.events(), stop.clone()));
     let inside = Inside {
+        access,
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),

@@ -5,6 +5,7 @@ mod branch_devices;
 mod changes;
 mod commands;
 mod contract;
+mod decisions;
 mod edge;
 mod edge_commands;
 mod enroll;

@@ -3,6 +3,7 @@
 
 mod bridge;
 mod conformance;
+mod decisions;
 mod door;
 mod hostile;
 mod malformed;

@@ -7,6 +7,7 @@ pub mod chaos;
 pub mod cloud;
 pub mod db;
 pub mod demo;
+pub mod doors;
 pub mod edge;
 pub mod gym;
 pub mod http;

@@ -8,6 +8,7 @@ use super::greet::Guest;
 use super::outbox::Outbox;
 use super::reader::Reader;
 use super::subscriptions::Subscriptions;
+use super::urgent::Urgent;
 use super::writer;
 use bytes::BytesMut;
 use std::net::SocketAddr;
@@ -25,6 +26,8 @@ pub struct Connection {
     pub maximum_packet: usize,
     /// The client acked something after it had left too much without.
     pub window: Notify,
+    /// What the client is to be told at once or not at all.
+    pub urgent: Arc<Urgent>,
     subscriptions: Mutex<Subscriptions>,
 }
 
@@ -61,6 +64,7 @@ where
         outbox: Arc::new(Outbox::new(connect.version)),
         maximum_packet: usize::try_from(connect.maximum_packet).unwrap_or(usize::MAX),
         window: Notify::new(),
+        urgent: session.urgent(),
         subscriptions: Mutex::new(Subscriptions::new(window)),
         door: Arc::clone(&door),
     };

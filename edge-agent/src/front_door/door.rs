@@ -6,8 +6,11 @@ use super::fan_out::FanOut;
 use super::intake::Intake;
 use super::limits::FailedLogins;
 use super::sessions::Sessions;
+use super::urgent::Urgently;
 use super::waiting_room::WaitingRoom;
-use crate::journal::Journal;
+use crate::access::Access;
+use crate::journal::{Answer, Journal};
+use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +22,8 @@ pub struct Door {
     pub config: Config,
     pub registry: Registry,
     pub journal: Journal,
+    pub clock: Clock,
+    pub access: Access,
     pub intake: Intake,
     pub fan_out: FanOut,
     pub sessions: Sessions,
@@ -35,19 +40,23 @@ pub struct Parts {
     pub config: Config,
     pub registry: Registry,
     pub journal: Journal,
-    pub intake: Intake,
+    pub clock: Clock,
+    pub access: Access,
     pub fan_out: FanOut,
     pub sessions: Sessions,
 }
 
 impl Door {
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, registry, journal, intake, fan_out, sessions } = parts;
+        let Parts { config, registry, journal, clock, access, fan_out, sessions } = parts;
+        let intake = Intake::new(registry.clone(), clock.clone(), access.clone());
         let waiting_room = WaitingRoom::new(config.max_waiting, config.max_waiting_per_address);
         Self {
             config,
             registry,
             journal,
+            clock,
+            access,
             intake,
             fan_out,
             sessions,
@@ -62,6 +71,21 @@ impl Door {
     /// Time since the start, for limits.
     pub fn now(&self) -> Duration {
         self.origin.elapsed()
+    }
+
+    /// Tells a reader and the bridge that speaks for it, those of them that are connected now.
+    pub fn answer(&self, answer: &Answer) {
+        let Answer { reader, topic, payload, until_mono_ms } = answer;
+        let bridge = self.registry.by_id(*reader).and_then(|reader| reader.bridge);
+        for device in [Some(*reader), bridge].into_iter().flatten() {
+            let message = Urgently {
+                topic: topic.clone(),
+                payload: payload.clone(),
+                until_mono_ms: *until_mono_ms,
+            };
+            let dropped = self.sessions.tell(device, message);
+            self.counters.missed.increment(dropped as u64);
+        }
     }
 
     /// Counts a failed login, and says how long its answer is to wait.

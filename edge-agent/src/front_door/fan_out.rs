@@ -8,7 +8,7 @@ use crate::journal::Publish;
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
 use rumqttd::local::{LinkBuilder, LinkError, LinkRx, LinkTx};
-use rumqttd::protocol::{Disconnect, DisconnectReasonCode, Packet, PublishProperties};
+use rumqttd::protocol::{Disconnect, DisconnectReasonCode, Packet};
 use rumqttd::{Router, RouterConfig, SegmentConfig};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -49,8 +49,6 @@ pub struct Link {
 const MAX_AHEAD: usize = 4_096;
 /// The router can leave a ready link waiting until its next event; so there always is a next one.
 const HEARTBEAT: Duration = Duration::from_millis(200);
-/// Seconds after which a decision that was not delivered is void.
-const DECISION_EXPIRY_S: u32 = 2;
 
 impl FanOut {
     /// Starts the router, and gives it the retained values. The receiver tells when it has died.
@@ -189,12 +187,8 @@ fn hand_over(tx: &mut LinkTx, messages: Vec<Publish>) -> Result<()> {
 }
 
 fn packet(message: Publish) -> Packet {
-    let expiry = message.topic.ends_with("/decision").then(|| PublishProperties {
-        message_expiry_interval: Some(DECISION_EXPIRY_S),
-        ..PublishProperties::default()
-    });
     let topic = Bytes::from(message.topic);
-    Packet::Publish(rumqttd::protocol::Publish::new(topic, message.payload, message.retain), expiry)
+    Packet::Publish(rumqttd::protocol::Publish::new(topic, message.payload, message.retain), None)
 }
 
 /// Every filter has a log of its own in the router's memory, which is never given back; so logs are short.

@@ -3,6 +3,7 @@
 use super::acl::Grant;
 use super::codec::Publish as Packet;
 use super::device_time::DeviceTimes;
+use crate::access::{Access, Proof};
 use crate::journal::{Publish, Received, What, digest};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Intake {
     registry: Registry,
     clock: Clock,
+    access: Access,
     times: Arc<Mutex<DeviceTimes>>,
 }
 
@@ -34,17 +36,21 @@ pub struct Taken {
 const KEPT: usize = 256;
 
 impl Intake {
-    pub fn new(registry: Registry, clock: Clock) -> Self {
-        Self { registry, clock, times: Arc::default() }
+    pub fn new(registry: Registry, clock: Clock, access: Access) -> Self {
+        Self { registry, clock, access, times: Arc::default() }
     }
 
     /// Reads a message. One that cannot be used becomes a reject: nothing is lost without a trace.
     pub fn take(&self, grant: &Grant, packet: &Packet, is_observed: bool) -> Taken {
-        let read =
-            if packet.cut > 0 { Err(too_large()) } else { self.read(grant, &packet.payload) };
+        let read = match grant.topic {
+            _ if packet.cut > 0 => Err(too_large()),
+            Topic::ReaderTap(_) => self.tap(grant, &packet.payload),
+            _ => self.read(grant, &packet.payload).map(|what| (what, None)),
+        };
         match read {
-            Ok(what) => {
+            Ok((what, proof)) => {
                 let mut received = Received::new(grant.source, what);
+                received.proof = proof;
                 received.dup = packet.dup;
                 if needs_digest(&received.what) {
                     received.payload_digest = digest(&packet.payload);
@@ -68,11 +74,6 @@ impl Intake {
                 Body::Status(parse_status(payload)?)
             }
             Topic::MachineMaintenance(_) => Body::Maintenance(parse_maintenance(payload)?),
-            Topic::ReaderTap(_) => {
-                let tap = parse_tap(payload)?;
-                let credential = tap.credential.stored(&self.registry.credential_key());
-                Body::Tap(Tap { tap_id: tap.tap_id, credential, age_ms: tap.age_ms })
-            }
             Topic::Results(..) => Body::CommandResult(parse_result(payload)?),
             Topic::MachineFtms(_) | Topic::MachineCsafe(_) => {
                 parse_raw_frame(payload)?;
@@ -80,14 +81,25 @@ impl Intake {
             }
             Topic::ReaderChallenge(_) => {
                 parse_challenge(payload)?;
-                return Err(unsupported("this version gives no nonces"));
+                return Err(unsupported("a question for a nonce is only answered while connected"));
             }
-            Topic::MachineLink(_)
+            Topic::ReaderTap(_)
+            | Topic::MachineLink(_)
             | Topic::ReaderDecision(_)
             | Topic::Commands(..)
             | Topic::Errors(..) => return Err(unsupported("devices do not send this")),
         };
         Ok(What::Event(body))
+    }
+
+    /// A tap, and what its credential proves. The number of a card goes no further than this.
+    fn tap(&self, grant: &Grant, payload: &[u8]) -> Result<(What, Option<Box<Proof>>), Refusal> {
+        let tap = parse_tap(payload)?;
+        let reader = grant.source.device();
+        let proof = reader.map(|reader| Box::new(self.access.prove(reader, &tap.credential)));
+        let credential = tap.credential.stored(&self.registry.credential_key());
+        let body = Body::Tap(Tap { tap_id: tap.tap_id, credential, age_ms: tap.age_ms });
+        Ok((What::Event(body), proof))
     }
 
     fn telemetry(&self, grant: &Grant, payload: &[u8]) -> Result<What, Refusal> {

@@ -2,6 +2,7 @@
 //! acked after the journal has committed it; what subscribers get goes through rumqttd's router, behind all of that.
 
 mod acl;
+mod challenge;
 mod codec;
 mod config;
 mod connection;
@@ -21,6 +22,7 @@ mod sessions;
 mod subscriber;
 mod subscriptions;
 pub mod tls;
+mod urgent;
 mod waiting_room;
 mod writer;
 

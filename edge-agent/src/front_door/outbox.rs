@@ -47,8 +47,8 @@ impl Outbox {
         self.lock().waiting.extend(waiting);
     }
 
-    /// A message is refused; the refusal waits for the acks before it.
-    pub fn refuse(&self, packet_id: u16, reason: Reason) {
+    /// A message is refused, or done with before any commit; the answer waits for the acks before it.
+    pub fn settle(&self, packet_id: u16, reason: Reason) {
         let mut state = self.lock();
         state.waiting.push_back(Waiting { packet_id, answer: Some(reason) });
         state.flush(self.version);
@@ -141,7 +141,7 @@ mod tests {
     fn a_refusal_waits_for_the_acks_before_it() {
         let outbox = Outbox::new(Version::V5);
         outbox.expect([1, 2].into_iter());
-        outbox.refuse(3, Reason::NOT_AUTHORIZED);
+        outbox.settle(3, Reason::NOT_AUTHORIZED);
 
         let before = outbox.take(BytesMut::new());
         outbox.committed(&[(1, 0), (2, 0x99)]);

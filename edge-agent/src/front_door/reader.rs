@@ -8,7 +8,8 @@ use super::greet::{MAX_PACKET, MAX_PAYLOAD};
 use super::limits::Bucket;
 use crate::journal::{Ack, AckSink, Received};
 use bytes::{Bytes, BytesMut};
-use protocol::mqtt::payloads::MAX_PAYLOAD_BYTES;
+use protocol::mqtt::payloads::{MAX_PAYLOAD_BYTES, parse_challenge};
+use protocol::mqtt::topics::Topic;
 use rumqttd::local::LinkRx;
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         self.connection.door.journal.submit(batch).await.is_ok()
     }
 
-    fn expect(&mut self) {
+    pub(super) fn expect(&mut self) {
         if !self.expected.is_empty() {
             self.connection.outbox.expect(self.expected.drain(..));
         }
@@ -172,6 +173,13 @@ impl<'a> Reader<'a> {
         }
         let Some((_, grant)) = &self.last else { return Ok(()) };
         let door = &self.connection.door;
+        if let (Topic::ReaderChallenge(_), Some(reader), 0) =
+            (&grant.topic, grant.source.device(), publish.cut)
+            && let Ok(asked) = parse_challenge(&publish.payload)
+        {
+            self.give_nonce(reader, publish, asked);
+            return Ok(());
+        }
         let mut taken = door.intake.take(grant, publish, door.fan_out.has_observers());
         if taken.is_reject {
             door.counters.rejects.increment(1);
@@ -222,7 +230,7 @@ impl<'a> Reader<'a> {
         }
         if publish.qos > 0 {
             self.expect();
-            self.connection.outbox.refuse(publish.packet_id, Reason::NOT_AUTHORIZED);
+            self.connection.outbox.settle(publish.packet_id, Reason::NOT_AUTHORIZED);
         }
         Ok(())
     }

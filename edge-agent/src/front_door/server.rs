@@ -3,10 +3,10 @@
 use super::config::Config;
 use super::door::{Door, Parts};
 use super::fan_out::FanOut;
-use super::intake::Intake;
 use super::listener;
 use super::sessions::Sessions;
 use super::tls::Tls;
+use crate::access::Access;
 use crate::journal::{Committed, Journal, Publish};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -31,6 +31,7 @@ pub struct Server {
     encrypted: TcpListener,
     tls: Tls,
     committed: broadcast::Receiver<Arc<Committed>>,
+    decided: broadcast::Receiver<Arc<Committed>>,
     router_died: oneshot::Receiver<anyhow::Error>,
 }
 
@@ -46,6 +47,7 @@ pub struct Inside {
     pub registry: Registry,
     pub journal: Journal,
     pub clock: Clock,
+    pub access: Access,
     /// Retained values out of the journal.
     pub retained: Vec<(String, Bytes)>,
 }
@@ -58,8 +60,8 @@ const GRACE: Duration = Duration::from_secs(2);
 impl Server {
     /// Starts the fan-out with the retained values, then opens both ports.
     pub fn bind(config: Config, inside: Inside, tls: Tls) -> Result<Self> {
-        let Inside { registry, journal, clock, retained } = inside;
-        let committed = journal.events();
+        let Inside { registry, journal, clock, access, retained } = inside;
+        let (committed, decided) = (journal.events(), journal.events());
         let retained = retained
             .into_iter()
             .map(|(topic, payload)| Publish { topic, payload, retain: true })
@@ -72,10 +74,10 @@ impl Server {
         let plain = listener::bind(config.listen).context("configuration key `mqtt.listen`")?;
         let encrypted =
             listener::bind(config.tls_listen).context("configuration key `mqtt.tls_listen`")?;
-        let intake = Intake::new(registry.clone(), clock);
         let sessions = Sessions::default();
-        let parts = Parts { config, registry, journal, intake, fan_out, sessions };
-        Ok(Self { door: Arc::new(Door::new(parts)), plain, encrypted, tls, committed, router_died })
+        let parts = Parts { config, registry, journal, clock, access, fan_out, sessions };
+        let door = Arc::new(Door::new(parts));
+        Ok(Self { door, plain, encrypted, tls, committed, decided, router_died })
     }
 
     /// The addresses of the listener without and of the one with TLS.
@@ -88,9 +90,9 @@ impl Server {
         Publisher { fan_out: self.door.fan_out.clone(), sessions: self.door.sessions.clone() }
     }
 
-    /// Serves until `stop`. Ends with an error if the router dies: without it, readers get no decisions.
+    /// Serves until `stop`. Ends with an error if the router dies: without it, nobody gets commands.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
-        let Self { door, plain, encrypted, tls, committed, router_died } = self;
+        let Self { door, plain, encrypted, tls, committed, decided, router_died } = self;
         let (plain_at, tls_at) = (plain.local_addr()?, encrypted.local_addr()?);
         info!(listen = %plain_at, tls_listen = %tls_at, "front door is open");
         let connections = TaskTracker::new();
@@ -109,6 +111,7 @@ impl Server {
             () = stop.cancelled() => Ok(()),
             ended = accepting => ended.and_then(|_| bail!("the listeners ended unasked")),
             ended = pass_on(&door, committed) => ended,
+            ended = answer(&door, decided) => ended,
             () = keep_certificates(tls.clone()) => Ok(()),
             died = router_died => Err(died.unwrap_or_else(|_| anyhow!("the fan-out panicked"))),
         };
@@ -162,6 +165,24 @@ async fn pass_on(door: &Door, mut committed: broadcast::Receiver<Arc<Committed>>
             commit.items.iter().filter_map(|item| item.publish.clone()).collect();
         if !messages.is_empty() {
             door.fan_out.publish(messages).await?;
+        }
+    }
+}
+
+/// Tells readers what was decided, apart from what waits for the router.
+async fn answer(door: &Door, mut decided: broadcast::Receiver<Arc<Committed>>) -> Result<()> {
+    loop {
+        match decided.recv().await {
+            Ok(commit) => {
+                commit.items.iter().filter_map(|item| item.answer.as_ref()).for_each(|answer| {
+                    door.answer(answer);
+                });
+            }
+            Err(RecvError::Lagged(commits)) => {
+                warn!(commits, "readers miss decisions: there were too many commits at once");
+                door.counters.missed.increment(commits);
+            }
+            Err(RecvError::Closed) => bail!("the journal has stopped"),
         }
     }
 }

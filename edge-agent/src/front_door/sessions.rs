@@ -2,6 +2,7 @@
 //! that the will of the old connection cannot overwrite what the new one says.
 
 use super::codec::Reason;
+use super::urgent::{Urgent, Urgently};
 use protocol::ids::DeviceId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,6 +19,7 @@ pub struct Live {
     stop: CancellationToken,
     why: OnceLock<Reason>,
     ended: CancellationToken,
+    urgent: Arc<Urgent>,
 }
 
 /// Takes the connection out of the list when it is dropped.
@@ -50,6 +52,12 @@ impl Sessions {
         Some(session)
     }
 
+    /// Tells a device something at once, if it is connected; how many older messages gave way.
+    pub fn tell(&self, device: DeviceId, message: Urgently) -> usize {
+        let urgent = self.lock().get(&device).map(|live| Arc::clone(&live.urgent));
+        urgent.map_or(0, |urgent| urgent.put(message))
+    }
+
     pub fn is_online(&self, device: DeviceId) -> bool {
         self.lock().contains_key(&device)
     }
@@ -71,6 +79,11 @@ impl Live {
 }
 
 impl Session {
+    /// What the connection is to be told at once.
+    pub fn urgent(&self) -> Arc<Urgent> {
+        Arc::clone(&self.live.urgent)
+    }
+
     /// Waits until somebody wants the connection to end, and tells why.
     pub async fn stopped(&self) -> Reason {
         self.live.stop.cancelled().await;

@@ -78,13 +78,18 @@ impl Subscriptions {
         self.unacked.len() < self.window
     }
 
+    /// Whether a message of this very moment is wanted.
+    pub fn is_wanted(&self, topic: &str) -> bool {
+        self.filters.iter().any(|known| covers(&known.filter, topic))
+    }
+
     /// How to deliver a message; `None`: not wanted (any more).
     pub fn deliver(&mut self, topic: &str, is_retained: bool) -> Option<Delivery> {
         let wanted = |known: &&Subscription| {
             covers(&known.filter, topic) && (known.wants_retained || !is_retained)
         };
         let qos = self.filters.iter().filter(wanted).map(|known| known.qos).max()?;
-        if qos == 0 || topic.ends_with("/decision") {
+        if qos == 0 {
             return Some(Delivery::AtMostOnce);
         }
         let id = self.free_id();
@@ -140,13 +145,11 @@ mod tests {
     }
 
     #[test]
-    fn the_best_quality_of_overlapping_subscriptions_counts_but_decisions_are_never_queued() {
+    fn the_best_quality_of_overlapping_subscriptions_counts() {
         let mut subscriptions = Subscriptions::new(10);
-        subscriptions.add("readers/+/decision", 1, Retained::Always);
         subscriptions.add("m/+/status", 0, Retained::Always);
         subscriptions.add("m/a/status", 1, Retained::Always);
 
-        assert_eq!(subscriptions.deliver("readers/x/decision", false), Some(Delivery::AtMostOnce));
         assert_eq!(subscriptions.deliver("m/a/status", false), Some(Delivery::AtLeastOnce(1)));
         assert_eq!(subscriptions.deliver("m/b/status", false), Some(Delivery::AtMostOnce));
         assert_eq!(subscriptions.deliver("m/b/set", false), None);

@@ -35,7 +35,9 @@ pub async fn run(
                 gather(connection, link, first, &mut forwards).await;
             }
             () = connection.window.notified() => {}
+            () = connection.urgent.news() => {}
         }
+        put_urgent(connection, &mut forwards);
         let mut answers = connection.outbox.take(std::mem::take(&mut spare));
         for bytes in [&mut answers, &mut forwards] {
             if bytes.is_empty() {
@@ -102,6 +104,26 @@ fn at_once<T>(future: impl Future<Output = Option<T>>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
         Poll::Pending => None,
+    }
+}
+
+/// Adds what is to be told at once, if the client listens and it still counts.
+fn put_urgent(connection: &Connection, to: &mut BytesMut) {
+    let Connection { door, urgent, version, .. } = connection;
+    loop {
+        let (next, void) = urgent.take(door.clock.mono_ms());
+        door.counters.missed.increment(void);
+        let Some(message) = next else { return };
+        if connection.subscriptions().is_wanted(&message.topic) {
+            let message = write::Message {
+                topic: message.topic.as_bytes(),
+                payload: &message.payload,
+                retain: false,
+                packet_id: None,
+            };
+            write::publish(to, *version, &message);
+            door.counters.delivered.increment(1);
+        }
     }
 }
 

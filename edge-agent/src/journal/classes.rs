@@ -8,7 +8,7 @@ use protocol::sync::entry::{Body, Stream};
 pub enum Class {
     /// A group of samples.
     Telemetry = 0,
-    /// Taps, sets, devices and secrets made at the branch: never dropped.
+    /// Taps, decisions, sets, devices and secrets made at the branch: never dropped.
     Fact = 1,
     /// Statuses, maintenance, command results, notices.
     Status = 2,
@@ -30,9 +30,11 @@ impl Class {
     /// Where an event belongs.
     pub fn of(body: &Body) -> Self {
         match body {
-            Body::Tap(_) | Body::Set(_) | Body::DeviceProposed(_) | Body::DeviceSecret(_) => {
-                Self::Fact
-            }
+            Body::Tap(_)
+            | Body::Set(_)
+            | Body::DeviceProposed(_)
+            | Body::DeviceSecret(_)
+            | Body::Decision(_) => Self::Fact,
             Body::Gap(_) => Self::Gap,
             Body::Reject(_) => Self::Reject,
             Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {

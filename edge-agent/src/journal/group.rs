@@ -55,6 +55,11 @@ impl Group {
         self.times = Some((first, now));
     }
 
+    /// Something came with a message.
+    pub fn grew(&mut self, bytes: usize) {
+        self.bytes += bytes;
+    }
+
     /// Somebody waits for this group.
     pub fn add_ack(&mut self, ack: Ack) {
         self.acks.add(ack);

@@ -1,5 +1,6 @@
 //! The handle that the rest of the agent holds.
 
+use super::decide::Decide;
 use super::epochs::Epochs;
 use super::message::{Committed, Received};
 use super::reader::{Reader, lock};
@@ -70,6 +71,8 @@ pub struct Closed;
 pub enum Order {
     /// Messages, and when they arrived.
     Received(Stamp, Vec<Received>),
+    /// Who decides about taps from now on, and counters of cards that another memory knows as used.
+    DecideWith(Box<dyn Decide>, Vec<([u8; 32], u32)>),
     /// The cloud has more than before; the cursor was moved already.
     Acked,
     /// The cloud expects this number next.
@@ -92,6 +95,16 @@ impl Journal {
     /// Journals something about the edge itself.
     pub async fn note(&self, body: Body) -> Result<(), Closed> {
         self.submit(vec![Received::new(Source::Edge, super::What::Event(body))]).await
+    }
+
+    /// From now on, taps are decided in the commit that journals them. `used` are counters of cards that were used
+    /// according to another memory, in case this one was lost.
+    pub async fn decide_with(
+        &self,
+        decider: Box<dyn Decide>,
+        used: Vec<([u8; 32], u32)>,
+    ) -> Result<(), Closed> {
+        self.orders.send(Order::DecideWith(decider, used)).await.map_err(|_| Closed)
     }
 
     /// The last position that is on disk.

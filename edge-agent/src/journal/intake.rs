@@ -1,6 +1,7 @@
 //! From a received message to a place in the group: repeats are left out, rejects limited, times worked out.
 
 use super::classes::Class;
+use super::decide::{Decider, NewTap};
 use super::devices::Devices;
 use super::group::{Group, PendingEvent};
 use super::message::{Item, Received, What};
@@ -8,7 +9,9 @@ use super::recent::RecentIds;
 use super::rejects::Rejects;
 use super::repeats::{Repeats, put_digest};
 use super::retained::Retained;
+use super::spent::Spent;
 use super::taken::Starts;
+use crate::access::Proof;
 use protocol::machine::{Sample, TimedSample};
 use protocol::sync::entry::{Body, Event, MAX_ENTRY_BYTES, Reject, Source};
 use protocol::time::Stamp;
@@ -31,6 +34,10 @@ pub struct Memory {
     pub retained: Retained,
     /// When devices started.
     pub starts: Starts,
+    /// What may be used only once.
+    pub spent: Spent,
+    /// Who decides about taps.
+    pub decider: Decider,
     /// Repeats left out since the start.
     pub repeats_seen: u64,
     /// Rejects taken in since the start.
@@ -53,7 +60,7 @@ const COUNTED_BYTES: usize = 16;
 impl Memory {
     /// Takes a message into the group.
     pub fn accept(&mut self, group: &mut Group, now: Instant, stamp: Stamp, received: Received) {
-        let Received { source, ack, what, dup, payload_digest, fan_out } = received;
+        let Received { source, ack, what, dup, payload_digest, fan_out, proof } = received;
         if let Some(ack) = ack {
             group.add_ack(ack);
         }
@@ -68,7 +75,31 @@ impl Memory {
         if let Some(publish) = &fan_out {
             self.retained.keep(publish);
         }
-        group.items.push(Item { source, stamp, what, publish: fan_out });
+        let decided = proof.and_then(|proof| self.decide(group, source, stamp, &what, &proof));
+        group.items.push(Item { source, stamp, what, publish: fan_out, answer: None });
+        group.items.extend(decided);
+    }
+
+    /// Puts the decision about a tap into the group that the tap is in.
+    fn decide(
+        &mut self,
+        group: &mut Group,
+        source: Source,
+        stamp: Stamp,
+        what: &What,
+        proof: &Proof,
+    ) -> Option<Item> {
+        let (What::Event(Body::Tap(tap)), Some(reader)) = (what, source.device()) else {
+            return None;
+        };
+        let decider = self.decider.0.as_mut()?;
+        let made = decider.decide(&NewTap { reader, stamp, tap, proof }, &mut self.spent);
+        let body = Body::Decision(made.decision);
+        let event = Event { stamp, source: Source::Edge, body };
+        let bytes = add_event(group, &event, None);
+        group.grew(bytes);
+        let (source, what) = (event.source, What::Event(event.body));
+        Some(Item { source, stamp, what, publish: None, answer: made.answer })
     }
 
     fn accept_samples(
@@ -176,6 +207,7 @@ impl Memory {
         self.devices.save(connection)?;
         self.recent.save(connection)?;
         self.rejects.save(connection)?;
+        self.spent.save(connection)?;
         self.retained.save(connection)
     }
 
@@ -184,6 +216,7 @@ impl Memory {
         self.devices.saved();
         self.recent.saved();
         self.rejects.saved();
+        self.spent.saved();
         self.retained.saved();
     }
 
@@ -192,6 +225,7 @@ impl Memory {
         self.devices.unsaved();
         self.recent.unsaved();
         self.rejects.unsaved();
+        self.spent.unsaved();
         self.retained.unsaved();
         self.repeats.unsaved();
     }

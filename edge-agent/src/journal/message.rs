@@ -1,5 +1,7 @@
 //! What the front door hands over, and what comes out of the journal once it is committed.
 
+use super::decide::Answer;
+use crate::access::Proof;
 use bytes::Bytes;
 use protocol::machine::Sample;
 use protocol::sync::entry::{Body, Source};
@@ -23,12 +25,14 @@ pub struct Received {
     pub payload_digest: u64,
     /// To be passed on to subscribers after the commit.
     pub fan_out: Option<Publish>,
+    /// Of a tap: what was proven about its credential. Without it nothing is decided.
+    pub proof: Option<Box<Proof>>,
 }
 
 impl Received {
     /// A message that nobody waits for.
     pub fn new(source: Source, what: What) -> Self {
-        Self { source, ack: None, what, dup: false, payload_digest: 0, fan_out: None }
+        Self { source, ack: None, what, dup: false, payload_digest: 0, fan_out: None, proof: None }
     }
 }
 
@@ -97,4 +101,6 @@ pub struct Item {
     pub what: What,
     /// For subscribers.
     pub publish: Option<Publish>,
+    /// Of a decision: for the reader, at once.
+    pub answer: Option<Answer>,
 }

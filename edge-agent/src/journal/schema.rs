@@ -4,11 +4,14 @@ use super::entry::entry_columns;
 use rusqlite::Connection;
 
 /// In order; the number of those applied is `user_version`.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/journal_1.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/journal_1.sql"),
+    include_str!("../../migrations/journal_2.sql"),
+];
 
 /// The newest schema version.
-pub const VERSION: i64 = 1;
-const _: () = assert!(MIGRATIONS.len() == 1, "the version counts the migrations");
+pub const VERSION: i64 = 2;
+const _: () = assert!(MIGRATIONS.len() == 2, "the version counts the migrations");
 
 pub const INSERT_ENTRY: &str = concat!(
     "INSERT INTO entries (",
@@ -57,6 +60,19 @@ pub const INSERT_RECENT_ID: &str = "INSERT OR REPLACE INTO recent_ids (n, id, bo
      VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 pub const FORGET_RECENT_IDS: &str = "DELETE FROM recent_ids WHERE n < ?1";
 
+pub const CARD_COUNTERS: &str = "SELECT card, counter FROM card_counters";
+pub const PUT_CARD_COUNTER: &str =
+    "INSERT OR REPLACE INTO card_counters (card, counter) VALUES (?1, ?2)";
+
+pub const USED_CODES: &str = "SELECT n, code, issued_s, expires_s FROM used_codes ORDER BY n";
+pub const INSERT_USED_CODE: &str =
+    "INSERT OR REPLACE INTO used_codes (n, code, issued_s, expires_s) VALUES (?1, ?2, ?3, ?4)";
+pub const FORGET_USED_CODES: &str = "DELETE FROM used_codes WHERE n < ?1";
+
+pub const LET_IN: &str = "SELECT member FROM let_in";
+pub const PUT_LET_IN: &str = "INSERT OR REPLACE INTO let_in (member) VALUES (?1)";
+pub const DELETE_LET_IN: &str = "DELETE FROM let_in WHERE member = ?1";
+
 pub const COUNTED_REJECTS: &str = "SELECT device, event FROM counted_rejects ORDER BY device";
 pub const PUT_COUNTED_REJECT: &str =
     "INSERT OR REPLACE INTO counted_rejects (device, event) VALUES (?1, ?2)";
@@ -87,7 +103,7 @@ pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Every statement above.
 #[cfg(test)]
-pub const ALL: [&str; 26] = [
+pub const ALL: [&str; 34] = [
     INSERT_ENTRY,
     RESTORE_ENTRY,
     ENTRIES,
@@ -108,6 +124,14 @@ pub const ALL: [&str; 26] = [
     RECENT_IDS,
     INSERT_RECENT_ID,
     FORGET_RECENT_IDS,
+    CARD_COUNTERS,
+    PUT_CARD_COUNTER,
+    USED_CODES,
+    INSERT_USED_CODE,
+    FORGET_USED_CODES,
+    LET_IN,
+    PUT_LET_IN,
+    DELETE_LET_IN,
     COUNTED_REJECTS,
     PUT_COUNTED_REJECT,
     DELETE_COUNTED_REJECT,

@@ -108,12 +108,13 @@ impl Store {
         let mut epochs = Epochs::default();
         let is_empty = fs::metadata(path).is_ok_and(|file| file.len() == 0);
         if !is_empty && let Ok(connection) = connection::reading(path) {
-            let Memory { devices, recent, rejects, retained, .. } = &mut memory;
+            let Memory { devices, recent, rejects, retained, spent, .. } = &mut memory;
             let read = [
                 devices.load(&connection),
                 recent.load(&connection),
                 rejects.load(&connection),
                 retained.load(&connection),
+                spent.load(&connection),
             ];
             let lost = read.iter().filter(|result| result.is_err()).count();
             let repeats = load_repeats(&connection, &mut memory);
@@ -143,6 +144,7 @@ impl Memory {
         self.devices.load(connection).context("reading devices")?;
         self.recent.load(connection).context("reading recent ids")?;
         self.rejects.load(connection).context("reading counted rejects")?;
+        self.spent.load(connection).context("reading what was used")?;
         self.retained.load(connection).context("reading retained values")
     }
 }
@@ -245,6 +247,11 @@ pub fn note_repeats(entry: &Entry, memory: &mut Memory) {
             }
             if let Some(id) = set.set_id {
                 memory.recent.note(id.0, event.stamp);
+            }
+        }
+        Body::Decision(decision) => {
+            if let (Some(card), Some(counter)) = (decision.card, decision.sun_counter) {
+                memory.spent.use_counter(card, counter);
             }
         }
         _ => {}

@@ -148,6 +148,12 @@ impl Writer {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Received(stamp, messages) => self.accept(stamp, messages.into_iter()),
+            Order::DecideWith(decider, used) => {
+                self.memory.decider.0 = Some(decider);
+                for (card, counter) in used {
+                    self.memory.spent.use_counter(card, counter);
+                }
+            }
             Order::Acked => self.upkeep.wants_deletion = true,
             Order::Rewind(to) => self.rewound(to),
             Order::SetAside(generation, reason) => {

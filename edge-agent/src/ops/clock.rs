@@ -7,7 +7,7 @@
 #[cfg(feature = "test-clock")]
 mod steps;
 
-use protocol::time::{Stamp, wall_at};
+use protocol::time::{Stamp, TrustedTime, wall_at};
 use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 use std::path::Path;
@@ -139,6 +139,16 @@ impl Clock {
         let offset = self.0.trusted_offset_ms.load(Relaxed);
         (offset != UNKNOWN)
             .then(|| wall_at(stamp.mono_ms, offset).max(self.0.floor_ms.load(Relaxed)))
+    }
+
+    /// The time to decide by, and how far it can be trusted.
+    pub fn trusted(&self) -> TrustedTime {
+        let floor_ms = self.0.floor_ms.load(Relaxed);
+        match (self.trusted_ms(), self.stamp().synced) {
+            (Some(now_ms), true) => TrustedTime::Synced(now_ms),
+            (Some(now_ms), false) => TrustedTime::Carried(now_ms),
+            (None, _) => TrustedTime::NotBefore(floor_ms),
+        }
     }
 
     /// The latest of clock, floor and build date: what certificates are checked against.

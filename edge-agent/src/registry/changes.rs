@@ -9,7 +9,7 @@ use protocol::sync::changes::{Change, Changes, CloudKey};
 use std::sync::Arc;
 
 /// Changes written in one transaction; a device that logs in waits for at most one of them.
-const UNIT: usize = 500;
+const UNIT: usize = 2_000;
 
 impl Registry {
     /// The version to ask the cloud's changes from.
@@ -31,7 +31,10 @@ impl Registry {
             bail!("changes from version {from} do not follow {}", progress.ask_from());
         }
         let keys = KeyChanges::of(&changes);
-        self.write(progress.target(), changes).await?;
+        let changes: Arc<[Change]> = changes.into();
+        self.write(progress.target(), Arc::clone(&changes)).await?;
+        let former = progress.generation;
+        let is_staged = progress.staged.is_some();
         progress = match progress.staged {
             Some((generation, _)) if more => {
                 Progress { staged: Some((generation, to)), ..progress }
@@ -43,6 +46,11 @@ impl Registry {
         self.advance(progress).await?;
         self.0.store.call(move |db| tables::drop_settled(db, progress.generation)).await?;
         self.reload().await?;
+        if progress.generation != former {
+            self.load_roster().await?;
+        } else if !is_staged {
+            self.follow_roster(&changes);
+        }
         self.sweep(progress).await
     }
 
@@ -66,7 +74,8 @@ impl Registry {
             })
             .await?;
         self.0.enrolment.send_replace(Some(Arc::new(Enrolled { key, enrolment })));
-        self.reload().await
+        self.reload().await?;
+        if forget { self.load_roster().await } else { Ok(()) }
     }
 
     pub(super) fn identity(&self) -> Result<&super::Identity> {
@@ -78,7 +87,7 @@ impl Registry {
         self.identity()?.draw_key()
     }
 
-    async fn progress(&self) -> Result<Progress> {
+    pub(super) async fn progress(&self) -> Result<Progress> {
         self.0.store.call(|db| Progress::read(db)).await
     }
 
@@ -93,8 +102,7 @@ impl Registry {
             .await
     }
 
-    async fn write(&self, generation: i64, changes: Vec<Change>) -> Result<()> {
-        let changes: Arc<[Change]> = changes.into();
+    async fn write(&self, generation: i64, changes: Arc<[Change]>) -> Result<()> {
         for start in (0..changes.len()).step_by(UNIT) {
             let changes = Arc::clone(&changes);
             let unit = move |db: &mut rusqlite::Connection| {

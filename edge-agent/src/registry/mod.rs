@@ -4,11 +4,13 @@
 mod changes;
 pub mod identity;
 pub mod local;
+mod roster;
 mod snapshot;
 mod store;
 mod tables;
 mod time;
 
+use crate::access::Roster;
 use crate::ops::clock::Clock;
 use anyhow::{Context as _, Result};
 use identity::{Enrolment, Identity};
@@ -20,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use store::Store;
 use tables::Progress;
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 /// A machine, reader, bridge or observer of the branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,7 @@ struct Shared {
     store: Store,
     identity: Option<Identity>,
     snapshot: RwLock<Arc<Snapshot>>,
+    roster: Roster,
     changed: watch::Sender<u64>,
     enrolment: watch::Sender<Option<Arc<Enrolled>>>,
     /// Hashes card numbers until the organization's key is known.
@@ -111,6 +115,7 @@ impl Registry {
             store,
             identity,
             snapshot: RwLock::default(),
+            roster: Roster::default(),
             changed: watch::Sender::new(0),
             enrolment: watch::Sender::new(enrolled),
             own_credential_key,
@@ -142,7 +147,7 @@ impl Registry {
     }
 
     /// A setting of the branch, as JSON text.
-    pub fn setting(&self, key: &str) -> Option<String> {
+    pub fn setting(&self, key: &str) -> Option<Zeroizing<String>> {
         self.snapshot().settings.get(key).cloned()
     }
 

@@ -5,15 +5,18 @@ use super::tables::LocalDevice;
 use protocol::ids::DeviceId;
 use protocol::sync::changes::DeviceRecord;
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// One consistent view; a change makes a new one.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Snapshot {
     pub by_code: HashMap<String, Arc<Device>>,
     pub by_id: HashMap<DeviceId, Arc<Device>>,
     pub by_bridge: HashMap<DeviceId, Vec<Arc<Device>>>,
-    pub settings: HashMap<String, String>,
+    /// JSON texts; some hold keys.
+    pub settings: HashMap<String, Zeroizing<String>>,
 }
 
 impl Snapshot {
@@ -23,7 +26,9 @@ impl Snapshot {
         local: &[LocalDevice],
         settings: Vec<(String, String)>,
     ) -> Self {
-        let mut snapshot = Self { settings: settings.into_iter().collect(), ..Self::default() };
+        let settings =
+            settings.into_iter().map(|(key, value)| (key, Zeroizing::new(value))).collect();
+        let mut snapshot = Self { settings, ..Self::default() };
         for record in cloud {
             let mut device = Device::from(record);
             if let Some(local) = local.iter().find(|local| holds(local, &device)) {
@@ -51,6 +56,16 @@ impl Snapshot {
         if let Some(bridge) = device.bridge {
             self.by_bridge.entry(bridge).or_default().push(device);
         }
+    }
+}
+
+/// Without secrets and keys.
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("devices", &self.by_code.len())
+            .field("settings", &self.settings.len())
+            .finish_non_exhaustive()
     }
 }
 

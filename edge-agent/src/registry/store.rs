@@ -23,7 +23,10 @@ enum Fate {
     Corrupt,
 }
 
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/branch_0001_registry.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/branch_0001_registry.sql"),
+    include_str!("../../migrations/branch_0002_card_counters.sql"),
+];
 const SIDE_FILES: [&str; 3] = ["", "-wal", "-shm"];
 
 impl Store {

@@ -219,12 +219,14 @@ fn unwritable(error: serde_json::Error) -> rusqlite::Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::roster;
     use super::*;
 
     #[test]
     fn every_statement_fits_the_schema() {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(include_str!("../../migrations/branch_0001_registry.sql")).unwrap();
+        db.execute_batch(include_str!("../../migrations/branch_0002_card_counters.sql")).unwrap();
         let statements = [
             READ_META,
             WRITE_META,
@@ -239,6 +241,9 @@ mod tests {
             WRITE_LOCAL,
             DROP_LOCAL,
             READ_LOCAL,
+            roster::READ_ROSTER,
+            roster::READ_COUNTERS,
+            roster::WRITE_COUNTER,
         ];
 
         let refused: Vec<_> =

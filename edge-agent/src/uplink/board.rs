@@ -166,7 +166,8 @@ mod tests {
 
     fn committed(seq: u64, device: DeviceId, what: What) -> Committed {
         let stamp = Stamp { boot: 1, mono_ms: seq * 10, wall_ms: 0, synced: false };
-        let item = Item { source: Source::Device(device), stamp, what, publish: None };
+        let item =
+            Item { source: Source::Device(device), stamp, what, publish: None, answer: None };
         Committed { position: Position { epoch: 5, seq }, items: vec![item] }
     }
 

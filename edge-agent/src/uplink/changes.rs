@@ -31,6 +31,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
             Ok(None) => {
                 uplink.link.reached(Lane::Changes);
                 backoff.reset();
+                confirm(uplink).await;
             }
             Ok(Some(message)) => {
                 uplink.link.reached(Lane::Changes);
@@ -73,6 +74,7 @@ async fn apply(uplink: &Uplink, message: &[u8]) -> Result<()> {
         bail!("they are for another branch");
     }
     if changes.changes.is_empty() && changes.to == changes.from && !changes.reset {
+        confirm(uplink).await;
         return Ok(());
     }
     tracing::info!(
@@ -82,5 +84,19 @@ async fn apply(uplink: &Uplink, message: &[u8]) -> Result<()> {
         reset = changes.reset,
         "changes from the cloud"
     );
-    uplink.registry.apply(changes).await
+    let is_all = !changes.more;
+    uplink.registry.apply(changes).await?;
+    if is_all {
+        confirm(uplink).await;
+    }
+    Ok(())
+}
+
+/// The cloud has nothing more: the roster is as old as this moment.
+async fn confirm(uplink: &Uplink) {
+    let Some(now_ms) = uplink.clock.trusted_ms() else { return };
+    // What is not kept only makes the roster look older after a restart.
+    if let Err(error) = uplink.registry.confirm_roster(now_ms).await {
+        tracing::warn!(?error, "the age of the roster was not kept");
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::cloud::{CODE, FakeCloud, NOW_MS};
 use anyhow::Result;
+use edge_agent::access::Access;
 use edge_agent::config;
 use edge_agent::front_door::tls::{BranchCa, Tls};
 use edge_agent::front_door::{Config, Inside, Server};
@@ -201,6 +202,7 @@ fn door(folder: &TempDir, registry: &Registry, journal: &Journal, clock: &Clock)
     let ca = BranchCa::open(&folder.path().join("ca"), NOW_MS).unwrap();
     let tls = Tls::open(ca, Vec::new(), clock.clone()).unwrap();
     let inside = Inside {
+        access: Access::new(registry.clone(), clock.clone()),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),

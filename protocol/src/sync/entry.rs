@@ -2,7 +2,8 @@
 
 use super::wire::{self, WireError};
 use crate::credential::StoredCredential;
-use crate::ids::{Code, CommandId, DeviceId, SetId, TapId};
+use crate::ids::{Code, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
+use crate::mqtt::payloads::{DecisionAction, DecisionOutcome};
 use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,8 @@ pub enum Body {
     DeviceProposed(DeviceProposal),
     /// Staff gave a device a new secret at the branch, or locked it out; the cloud takes it over.
     DeviceSecret(DeviceSecret),
+    /// What the edge decided about a tap.
+    Decision(Decision),
 }
 
 /// A credential presented at a reader.
@@ -83,6 +86,32 @@ pub struct Tap {
     pub credential: StoredCredential,
     /// Milliseconds between the presentation and its arrival at the edge.
     pub age_ms: u32,
+}
+
+/// What the edge decided about a tap, by the roster, the time and the settings that it knew. It is journaled in the
+/// same commit as its tap and names no person but by id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// About which tap.
+    pub tap_id: TapId,
+    /// At which reader.
+    pub reader: DeviceId,
+    /// Whose credential it was, if anybody's.
+    pub member: Option<MemberId>,
+    /// Which credential it was, if it is in the roster.
+    pub credential: Option<CredentialId>,
+    /// Of a card: its keyed hash, as in [`StoredCredential::NfcUid`]; also of an NTAG 424 DNA once it was proven.
+    pub card: Option<[u8; 32]>,
+    /// Of an NTAG 424 DNA: the counter that counts as used from now on.
+    pub sun_counter: Option<u32>,
+    /// May they.
+    pub outcome: DecisionOutcome,
+    /// What it did.
+    pub action: DecisionAction,
+    /// Machine-readable, e.g. `unknown_card`; at most 64 characters.
+    pub reason: String,
+    /// It was decided without knowing the time for certain.
+    pub time_uncertain: bool,
 }
 
 /// A finished strength set.
@@ -324,7 +353,8 @@ impl Event {
             | Body::Set(_)
             | Body::Gap(_)
             | Body::DeviceProposed(_)
-            | Body::DeviceSecret(_) => Stream::Fact,
+            | Body::DeviceSecret(_)
+            | Body::Decision(_) => Stream::Fact,
             Body::Reject(_) => Stream::Reject,
             Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {
                 Stream::Status

@@ -6,15 +6,16 @@
 use ed25519_dalek::SigningKey;
 use protocol::credential::qr::{self, QrKey, QrPayload};
 use protocol::credential::{Credential, StoredCredential};
-use protocol::ids::{BranchId, CommandId, DeviceId, SetId, TapId};
+use protocol::ids::{BranchId, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
 use protocol::machine::{Field, Sample, TimedSample, columns};
+use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome};
 use protocol::serial::board::{self, BoardOutcome, BoardState, FirmwareMessage};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::entry::{
-    Body, CommandResult, DeviceKind, DeviceProposal, DeviceSecret, DeviceState, DeviceStatus,
-    Event, FinishedSet, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source,
-    Stream, Tap,
+    Body, CommandResult, Decision, DeviceKind, DeviceProposal, DeviceSecret, DeviceState,
+    DeviceStatus, Event, FinishedSet, Gap, GapReason, Maintenance, Notice, Outcome, Reject,
+    Severity, Source, Stream, Tap,
 };
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
@@ -179,6 +180,33 @@ fn a_secret_changed_at_the_branch() {
     check_event("event-device-secret", Source::Edge, Body::DeviceSecret(renewed));
     let revoked = DeviceSecret { id, former_sha256: Some([8; 32]), secret_sha256: None };
     check_event("event-device-revoked", Source::Edge, Body::DeviceSecret(revoked));
+}
+
+#[test]
+fn decisions() {
+    let granted = Decision {
+        tap_id: TapId(id(9)),
+        reader: machine(),
+        member: Some(MemberId(id(20))),
+        credential: Some(CredentialId(id(21))),
+        card: Some([0x22; 32]),
+        sun_counter: Some(61),
+        outcome: DecisionOutcome::Granted,
+        action: DecisionAction::None,
+        reason: "granted".to_owned(),
+        time_uncertain: true,
+    };
+    check_event("event-decision-granted", Source::Edge, Body::Decision(granted.clone()));
+    let unknown = Decision {
+        member: None,
+        credential: None,
+        sun_counter: None,
+        outcome: DecisionOutcome::Denied,
+        reason: "unknown_card".to_owned(),
+        time_uncertain: false,
+        ..granted
+    };
+    check_event("event-decision-denied", Source::Edge, Body::Decision(unknown));
 }
 
 fn samples() -> Vec<TimedSample> {

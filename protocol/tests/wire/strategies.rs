@@ -4,14 +4,15 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use protocol::credential::{Credential, StoredCredential};
-use protocol::ids::{Code, CommandId, DeviceId, SetId, TapId};
+use protocol::ids::{Code, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
 use protocol::machine::{FIELDS, Fields, Sample, TimedSample};
-use protocol::mqtt::payloads::{SetPayload, TapPayload};
+use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome, SetPayload, TapPayload};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::entry::{
-    Body, CommandResult, DeviceKind, DeviceProposal, DeviceSecret, DeviceState, DeviceStatus,
-    Event, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source, Stream, Tap,
+    Body, CommandResult, Decision, DeviceKind, DeviceProposal, DeviceSecret, DeviceState,
+    DeviceStatus, Event, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source,
+    Stream, Tap,
 };
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
@@ -245,7 +246,28 @@ fn body() -> impl Strategy<Value = Body> {
                 secret_sha256
             })
         ),
+        decision().prop_map(Body::Decision),
     ]
+}
+
+fn decision() -> impl Strategy<Value = Decision> {
+    let outcomes = vec![DecisionOutcome::Granted, DecisionOutcome::Denied];
+    let actions = vec![DecisionAction::None, DecisionAction::CheckIn, DecisionAction::Unlink];
+    let who = (uuid(), device_id(), option::of(uuid()), option::of(uuid()));
+    let what = (any::<Option<[u8; 32]>>(), any::<Option<u32>>(), short(64), any::<bool>());
+    let words = (proptest::sample::select(outcomes), proptest::sample::select(actions));
+    (who, what, words).prop_map(|(who, what, (outcome, action))| Decision {
+        tap_id: TapId(who.0),
+        reader: who.1,
+        member: who.2.map(MemberId),
+        credential: who.3.map(CredentialId),
+        card: what.0,
+        sun_counter: what.1,
+        outcome,
+        action,
+        reason: what.2,
+        time_uncertain: what.3,
+    })
 }
 
 fn stamp() -> impl Strategy<Value = Stamp> {

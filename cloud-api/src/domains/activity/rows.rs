@@ -4,7 +4,7 @@ use crate::clock::at_ms;
 use crate::domains::telemetry::Delivery;
 use crate::ids::CommandId;
 use protocol::credential::StoredCredential;
-use protocol::sync::entry::{Body, CommandResult, Event, Outcome, Source};
+use protocol::sync::entry::{Body, CommandResult, Decision, Event, Outcome, Source};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
@@ -25,6 +25,7 @@ pub struct Origin {
 #[derive(Debug, Default)]
 pub struct Rows {
     pub(super) taps: Vec<Value>,
+    pub(super) decisions: Vec<Value>,
     pub(super) sets: Vec<Value>,
     pub(super) statuses: Vec<Value>,
     pub(super) maintenance: Vec<Value>,
@@ -54,6 +55,7 @@ impl Rows {
             Body::Reject(reject) => (&mut self.rejects, reject_row(reject)),
             Body::Gap(gap) => (&mut self.gaps, with_id(object(gap))),
             Body::Notice(notice) => (&mut self.notices, with_id(object(notice))),
+            Body::Decision(decision) => (&mut self.decisions, decision_row(decision)),
             // Taken over or refused before.
             Body::DeviceProposed(_) | Body::DeviceSecret(_) => return,
         };
@@ -114,6 +116,21 @@ fn tap_row(tap: &protocol::sync::entry::Tap) -> Map<String, Value> {
         "credential_kind": kind,
         "credential": bytea(&packed),
         "age_ms": tap.age_ms,
+    }))
+}
+
+fn decision_row(decision: &Decision) -> Map<String, Value> {
+    into_object(json!({
+        "tap_id": decision.tap_id,
+        "reader_id": decision.reader,
+        "member_id": decision.member,
+        "credential_id": decision.credential,
+        "card": decision.card.map(|card| bytea(&card)),
+        "sun_counter": decision.sun_counter,
+        "outcome": decision.outcome,
+        "action": decision.action,
+        "reason": decision.reason,
+        "time_uncertain": decision.time_uncertain,
     }))
 }
 

@@ -16,6 +16,9 @@ pub async fn insert(db: &mut PgConnection, rows: Rows) -> sqlx::Result<Vec<i64>>
     for rows in rows.taps.chunks(AT_ONCE) {
         repeated.extend(missing(rows, &insert_taps(db, rows).await?));
     }
+    for rows in rows.decisions.chunks(AT_ONCE) {
+        repeated.extend(missing(rows, &insert_decisions(db, rows).await?));
+    }
     for rows in rows.sets.chunks(AT_ONCE) {
         repeated.extend(missing(rows, &insert_sets(db, rows).await?));
     }
@@ -58,6 +61,24 @@ async fn insert_taps(db: &mut PgConnection, rows: &[Value]) -> sqlx::Result<Vec<
             edge_id, epoch, seq, branch_id, device_id, bridge_id, boot, mono_ms, at, is_dated,
             received_at, tap_id, credential_kind, credential, age_ms
          FROM jsonb_populate_recordset(NULL::taps, $1)
+         ON CONFLICT DO NOTHING RETURNING seq",
+        Value::from(rows),
+    )
+    .fetch_all(db)
+    .await
+}
+
+async fn insert_decisions(db: &mut PgConnection, rows: &[Value]) -> sqlx::Result<Vec<i64>> {
+    query_scalar!(
+        "INSERT INTO decisions
+           (edge_id, epoch, seq, branch_id, boot, mono_ms, at, is_dated, received_at, tap_id,
+            reader_id, member_id, credential_id, card, sun_counter, outcome, action, reason,
+            time_uncertain)
+         SELECT
+            edge_id, epoch, seq, branch_id, boot, mono_ms, at, is_dated, received_at, tap_id,
+            reader_id, member_id, credential_id, card, sun_counter, outcome, action, reason,
+            time_uncertain
+         FROM jsonb_populate_recordset(NULL::decisions, $1)
          ON CONFLICT DO NOTHING RETURNING seq",
         Value::from(rows),
     )
@@ -175,71 +196,6 @@ async fn insert_notices(db: &mut PgConnection, rows: &[Value]) -> sqlx::Result<V
     )
     .fetch_all(db)
     .await
-}
-
-/// Dates everything of a boot that had no date.
-pub async fn redate(
-    db: &mut PgConnection,
-    edge: EdgeId,
-    boot: u64,
-    offset_ms: i64,
-) -> sqlx::Result<()> {
-    let (edge, boot) = (edge.0, boot.cast_signed());
-    query!(
-        "UPDATE taps SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "UPDATE finished_sets SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "UPDATE device_statuses SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "UPDATE maintenance_reports SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "UPDATE command_results SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "UPDATE ingest_rejects SET is_dated = true, at = moment_of(mono_ms, $3)
-         WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
-        edge,
-        boot,
-        offset_ms
-    )
-    .execute(&mut *db)
-    .await?;
-    Ok(())
 }
 
 /// Telemetry that came after the time it is kept for.

@@ -9,6 +9,7 @@ mod tls;
 
 use super::tls::{BranchCa, Tls};
 use super::{Config, Inside, Publisher, Server};
+use crate::access::Access;
 use crate::journal::{Committed, Item, Journal, JournalConfig};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -64,7 +65,10 @@ impl Branch {
         let ca = BranchCa::open(&folder.path().join("ca"), clock.latest_ms()).unwrap();
         let exported = ca.export();
         let tls = Tls::open(ca, Vec::new(), clock.clone()).unwrap();
+        let access = Access::new(registry.clone(), clock.clone());
+        access.decide_in(&journal).await.unwrap();
         let inside = Inside {
+            access,
             registry: registry.clone(),
             journal: journal.clone(),
             clock,

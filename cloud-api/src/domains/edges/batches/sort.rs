@@ -127,14 +127,22 @@ fn put_aside(batch: &mut Unpacked, seq: i64, reason: &'static str, detail: Strin
 /// Why an event is not taken from where it came.
 fn objection(event: &Event, devices: &HashSet<DeviceId>) -> Option<(&'static str, &'static str)> {
     let device = event.source.device().map(DeviceId::from);
-    if device.is_some_and(|device| !devices.contains(&device)) {
+    let about = match &event.body {
+        Body::Decision(decision) => Some(decision.reader.into()),
+        _ => device,
+    };
+    if about.is_some_and(|about| !devices.contains(&about)) {
         return Some(("foreign_device", "no such device in this branch"));
     }
     let needs_device =
         matches!(event.body, Body::Tap(_) | Body::Set(_) | Body::Status(_) | Body::Maintenance(_));
     let needs_edge = matches!(
         event.body,
-        Body::Gap(_) | Body::Notice(_) | Body::DeviceProposed(_) | Body::DeviceSecret(_)
+        Body::Gap(_)
+            | Body::Notice(_)
+            | Body::DeviceProposed(_)
+            | Body::DeviceSecret(_)
+            | Body::Decision(_)
     );
     if needs_device && device.is_none() {
         return Some(("wrong_source", "only a device can tell this"));
