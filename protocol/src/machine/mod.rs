@@ -1,8 +1,10 @@
-//! What machines measure: single samples, samples packed by column, and what consoles say, decoded into samples.
+//! What machines measure: single samples, samples packed by column, and what consoles say, decoded into samples; sets
+//! out of positions, and workout segments out of samples.
 
 pub mod columns;
 pub mod csafe;
 pub mod ftms;
+pub mod reps;
 pub mod sample;
 
 pub use columns::{ColumnsError, TimedSample};

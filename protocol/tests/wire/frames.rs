@@ -60,6 +60,18 @@ fn message() -> impl Strategy<Value = FirmwareMessage> {
             .prop_map(|(id, command, ttl_ms)| { FirmwareMessage::Command { id, command, ttl_ms } }),
         (any::<u64>(), any::<[u8; 16]>(), proptest::sample::select(outcomes))
             .prop_map(|(seq, id, outcome)| FirmwareMessage::CommandResult { seq, id, outcome }),
+        (any::<[u64; 2]>(), any::<u16>(), vec(any::<i16>(), 0..100), any::<Option<u32>>())
+            .prop_map(|([seq, uptime_ms], every_ms, position_mm, weight_cg)| {
+                FirmwareMessage::Travel { seq, uptime_ms, every_ms, position_mm, weight_cg }
+            }),
+        any::<[u32; 2]>().prop_map(|[boot, session]| FirmwareMessage::Welcome { boot, session }),
+        (any::<u32>(), any::<[u64; 3]>()).prop_map(|(session, [since, seq, lost])| {
+            FirmwareMessage::Resume { session, since, seq, lost }
+        }),
+        any::<u64>().prop_map(|seq| FirmwareMessage::Held { seq }),
+        Just(FirmwareMessage::Enquire),
+        (any::<[u8; 16]>(), ".{0,64}", any::<u32>())
+            .prop_map(|(id, text, ttl_ms)| FirmwareMessage::Display { id, text, ttl_ms }),
     ]
 }
 

@@ -380,6 +380,26 @@ fn frames_of_a_board() {
     let result =
         FirmwareMessage::CommandResult { seq: 303, id: [1; 16], outcome: BoardOutcome::Done };
     check_frame("board-command-result", &result);
+    let travel = FirmwareMessage::Travel {
+        seq: 304,
+        uptime_ms: 8_000,
+        every_ms: 50,
+        position_mm: vec![0, 12, -3, 410],
+        weight_cg: Some(4_500),
+    };
+    check_frame("board-travel", &travel);
+}
+
+#[test]
+fn frames_of_the_conversation_with_a_board() {
+    let welcome = FirmwareMessage::Welcome { boot: 0xdead_beef, session: 0x1234_5678 };
+    check_frame("board-welcome", &welcome);
+    let resume = FirmwareMessage::Resume { session: 0x1234_5678, since: 0, seq: 300, lost: 2 };
+    check_frame("board-resume", &resume);
+    check_frame("board-held", &FirmwareMessage::Held { seq: 304 });
+    check_frame("board-enquire", &FirmwareMessage::Enquire);
+    let text = "Hello, Ada".to_owned();
+    check_frame("board-display", &FirmwareMessage::Display { id: [2; 16], text, ttl_ms: 5_000 });
 }
 
 #[test]
