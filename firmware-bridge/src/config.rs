@@ -1,8 +1,12 @@
 //! What can be set: TOML file, then environment (`GYMWIRE_<SECTION>__<KEY>`), then flags. Unknown keys are refused.
 
+mod board;
 mod door;
+mod keyboard;
 
+pub use board::BoardConfig;
 pub use door::DoorConfig;
+pub use keyboard::{KeyboardConfig, LayoutKey};
 
 use crate::queue::QueueConfig;
 use anyhow::{Context, Result, bail};
@@ -45,6 +49,12 @@ pub struct Config {
     /// The doors.
     #[serde(default)]
     pub door: Vec<DoorConfig>,
+    /// QR scanners that type like keyboards.
+    #[serde(default)]
+    pub keyboard: Vec<KeyboardConfig>,
+    /// Our own boards.
+    #[serde(default)]
+    pub board: Vec<BoardConfig>,
 }
 
 /// `[agent]`
@@ -169,6 +179,24 @@ impl Config {
                 bail!("scanner.baud: {baud} is not between 300 and 4000000");
             }
         }
+        for KeyboardConfig { code, device, .. } in &self.keyboard {
+            if !codes.insert(code) {
+                bail!("keyboard.code: {code} is there twice");
+            }
+            if !ports.insert(device) {
+                bail!("keyboard.device: {} is there twice", device.display());
+            }
+        }
+        let mut machines = BTreeSet::new();
+        for board in &self.board {
+            board.check()?;
+            if !machines.insert(&board.code) {
+                bail!("board.code: {} is there twice", board.code);
+            }
+            if !ports.insert(&board.port) {
+                bail!("board.port: {} is there twice", board.port.display());
+            }
+        }
         Ok(())
     }
 }
@@ -269,7 +297,8 @@ fn three_seconds() -> u32 {
 fn environment() -> Env {
     let ours = |key: &figment::value::UncasedStr| {
         let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-        ["agent", "queue", "log", "scanner", "door"].contains(&section.as_str())
+        ["agent", "queue", "log", "scanner", "door", "keyboard", "board"]
+            .contains(&section.as_str())
     };
     Env::prefixed("GYMWIRE_").filter(ours).split("__")
 }

@@ -54,10 +54,20 @@ impl Port {
 
     /// Waits until the port can be opened; `None` when it is time to stop.
     pub async fn open(&mut self, stop: &CancellationToken) -> Option<SerialStream> {
+        let (path, baud) = (self.path.clone(), self.baud);
+        self.open_with(stop, || open(path.clone(), baud)).await
+    }
+
+    /// The same for a port that is opened in another way.
+    pub(crate) async fn open_with<T, O: Future<Output = io::Result<T>>>(
+        &mut self,
+        stop: &CancellationToken,
+        opening: impl Fn() -> O,
+    ) -> Option<T> {
         loop {
             let opened = tokio::select! {
                 () = stop.cancelled() => return None,
-                opened = open(self.path.clone(), self.baud) => opened,
+                opened = opening() => opened,
             };
             match opened {
                 Ok(stream) => {
@@ -121,7 +131,7 @@ pub(crate) fn explain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such device; is it plugged in?".to_owned(),
         io::ErrorKind::PermissionDenied => {
-            "permission denied; the user of the bridge must be in the group of the port, mostly dialout".to_owned()
+            "permission denied; the user of the bridge must be in the group of the port: mostly dialout, for keyboards input".to_owned()
         }
         io::ErrorKind::UnexpectedEof => "the device went away".to_owned(),
         _ => error.to_string(),

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::drivers::{door, scanner};
+use crate::drivers::{board, door, keyboard, scanner};
 use crate::orders;
 use crate::publisher::{Patience, Publisher};
 use crate::queue::{Outbox, Queue};
@@ -42,7 +42,7 @@ pub async fn run(config: Config) -> Result<()> {
 /// The tasks of a bridge; they end when `stop` is cancelled.
 pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<()>>> {
     config.agent.warn_if_exposed();
-    if config.scanner.is_empty() {
+    if config.scanner.is_empty() && config.keyboard.is_empty() && config.board.is_empty() {
         warn!("no device is configured: see `firmware-bridge probe` for what is attached");
     }
     let outbox = Outbox::start(Queue::open(&config.queue.config())?)?;
@@ -53,6 +53,12 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     }
     for device in config.door {
         tasks.spawn(door::run(device, desk.clone(), stop.clone()));
+    }
+    for device in config.keyboard {
+        tasks.spawn(keyboard::run(device, desk.clone(), stop.clone()));
+    }
+    for device in config.board {
+        tasks.spawn(board::run(device, desk.clone(), stop.clone()));
     }
     tasks.spawn(orders::run(config.agent.username.clone(), desk.clone(), stop.clone()));
     let publisher = Publisher { agent: config.agent, desk, patience: Patience::default() };

@@ -1,4 +1,6 @@
 //! One module per kind of device: it moves bytes between a port and the device's link in `protocol`, no more.
 
+pub mod board;
 pub mod door;
+pub mod keyboard;
 pub mod scanner;

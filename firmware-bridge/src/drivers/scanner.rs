@@ -78,7 +78,7 @@ pub async fn drive(
     }
 }
 
-fn tell(before: Counts, after: Counts) {
+pub(super) fn tell(before: Counts, after: Counts) {
     if before != after {
         let Counts { overlong, partial, repeated } = after;
         debug!(overlong, partial, repeated, "not every line of the scanner was a presentation");
@@ -86,7 +86,12 @@ fn tell(before: Counts, after: Counts) {
 }
 
 /// Makes taps of scans. The age of a tap begins when its code was there, not when the disk had time for it.
-async fn keep(reader: Code, desk: Desk, origin: Instant, mut scans: mpsc::Receiver<Scan>) {
+pub(super) async fn keep(
+    reader: Code,
+    desk: Desk,
+    origin: Instant,
+    mut scans: mpsc::Receiver<Scan>,
+) {
     while let Some(Scan { code, at }) = scans.recv().await {
         let taken = desk.clock.ago(origin.elapsed().saturating_sub(at));
         desk.tap(&reader, &Credential::Qr { code }, taken).await;

@@ -4,6 +4,8 @@
 //! that name like a real port. Typical use, with the feature `emulators`:
 //! `let mut scanner = Scanner::plug_in(&link, Style::default())?; scanner.opened().await; scanner.scan("G1…").await?;`
 
+pub mod board;
+pub mod keyboard;
 pub mod pty;
 pub mod relay;
 pub mod scanner;
@@ -32,6 +34,16 @@ pub enum Device {
         #[arg(long, value_name = "PATH")]
         socket: PathBuf,
     },
+    /// One of our boards; each line of standard input is a deed: `lift 10 40`, `row 60`, `set 8`, `state in_use`,
+    /// `!unplug`, `!plug`, `!reboot`.
+    Board {
+        /// Where the port appears.
+        #[arg(long, value_name = "PATH")]
+        link: PathBuf,
+        /// The code of the machine that it is in.
+        #[arg(long, value_name = "CODE")]
+        code: String,
+    },
 }
 
 impl Device {
@@ -40,6 +52,7 @@ impl Device {
         match self {
             Self::Scanner { link, ending, aim } => scanner::play(&link, ending, aim).await,
             Self::Relay { socket } => relay::play(&socket).await,
+            Self::Board { link, code } => board::play(&link, &code).await,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod board;
 #[cfg(feature = "std")]
 pub mod csafe;
+pub mod keyboard;
 #[cfg(feature = "std")]
 pub mod probe;
 pub mod scanner;

@@ -60,6 +60,13 @@ fn message() -> impl Strategy<Value = FirmwareMessage> {
             .prop_map(|(id, command, ttl_ms)| { FirmwareMessage::Command { id, command, ttl_ms } }),
         (any::<u64>(), any::<[u8; 16]>(), proptest::sample::select(outcomes))
             .prop_map(|(seq, id, outcome)| FirmwareMessage::CommandResult { seq, id, outcome }),
+        conversation(),
+    ]
+}
+
+/// What was added to the first kinds.
+fn conversation() -> impl Strategy<Value = FirmwareMessage> {
+    prop_oneof![
         (any::<[u64; 2]>(), any::<u16>(), vec(any::<i16>(), 0..100), any::<Option<u32>>())
             .prop_map(|([seq, uptime_ms], every_ms, position_mm, weight_cg)| {
                 FirmwareMessage::Travel { seq, uptime_ms, every_ms, position_mm, weight_cg }

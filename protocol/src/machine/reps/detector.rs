@@ -21,6 +21,10 @@ pub struct Detector {
     course: Course,
 }
 
+/// Movements that have ended, and the set that they were, if they were one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended(pub Option<StrengthSet>);
+
 #[derive(Debug, Clone)]
 enum Course {
     /// Around here, if anywhere; the time is the last at which it was still there.
@@ -43,10 +47,9 @@ impl Detector {
         Self { settings, recent: [None; 2], course: Course::Resting(None) }
     }
 
-    /// Takes a position. What it returns ended *before* this position, which may begin the next set; `Some(None)` is the
-    /// end of movements that were no set.
-    pub fn push(&mut self, at_ms: u64, mm: i16) -> Option<Option<StrengthSet>> {
-        let ended = self.is_over(at_ms).then(|| self.finish());
+    /// Takes a position. What it returns ended *before* this position, which may begin the next set.
+    pub fn push(&mut self, at_ms: u64, mm: i16) -> Option<Ended> {
+        let ended = self.is_over(at_ms).then(|| Ended(self.finish()));
         let raw = Point { at_ms, mm };
         let point = self.filter(raw);
         match &mut self.course {

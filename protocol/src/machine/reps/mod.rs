@@ -16,7 +16,7 @@ mod tests;
 mod tracker;
 mod turns;
 
-pub use detector::Detector;
+pub use detector::{Detector, Ended};
 pub use tracker::{Publication, Step, Tracker, Travel};
 pub use turns::StrengthSet;
 

@@ -1,5 +1,11 @@
 //! Generated traces: what a person does is written down as moves, sampled, disturbed and counted.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "traces are short and small"
+)]
+
 use super::*;
 use crate::machine::Field;
 use proptest::prelude::*;
@@ -70,7 +76,7 @@ impl Exercise {
 fn sets(trace: &Trace) -> Vec<StrengthSet> {
     let mut detector = Detector::new(Settings::default());
     let mut found: Vec<StrengthSet> =
-        trace.iter().filter_map(|(at_ms, mm)| detector.push(*at_ms, *mm).flatten()).collect();
+        trace.iter().filter_map(|(at_ms, mm)| detector.push(*at_ms, *mm)?.0).collect();
     found.extend(detector.finish());
     found
 }

@@ -3,7 +3,7 @@
 //! A message may be acked when no unfinished set needs it. So after a crash the board sends the whole set again, from the
 //! message in which it began: until then everything before was forgotten, and the same messages give the same numbers.
 
-use super::{Detector, Settings, StrengthSet};
+use super::{Detector, Ended, Settings, StrengthSet};
 use crate::ids::{Code, SetId};
 use crate::machine::{Field, Sample};
 use crate::mqtt::payloads::SetPayload;
@@ -79,6 +79,11 @@ impl Tracker {
         Self { code, detector: Detector::new(settings), open: None }
     }
 
+    /// The boot that the set under way belongs to.
+    pub fn boot(&self) -> Option<u32> {
+        self.open.as_ref().map(|open| open.boot)
+    }
+
     /// Takes a message. Messages of another boot end what was under way.
     pub fn take(&mut self, travel: Travel<'_>) -> Step {
         let mut step = Step::default();
@@ -96,7 +101,7 @@ impl Tracker {
         open.seqs.push(travel.seq);
         open.weight_cg = open.weight_cg.or(travel.weight_cg);
         let moved_before = self.detector.moved_ms();
-        if let Some(found) = self.run(&travel) {
+        if let Some(Ended(found)) = self.run(&travel) {
             self.end(found, Some(travel.seq), &mut step);
             // From its first position, as it would be read after a crash.
             self.open = Some(Open { seqs: vec![travel.seq], ..Open::new(&travel) });
@@ -115,7 +120,7 @@ impl Tracker {
         step
     }
 
-    fn run(&mut self, travel: &Travel<'_>) -> Option<Option<StrengthSet>> {
+    fn run(&mut self, travel: &Travel<'_>) -> Option<Ended> {
         let every_ms = u64::from(travel.every_ms);
         let times = (0..).map(|index: u64| travel.uptime_ms.saturating_add(index * every_ms));
         let mut positions = times.zip(travel.position_mm);

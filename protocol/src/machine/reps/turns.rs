@@ -110,7 +110,9 @@ impl ZigZag {
 fn again(points: &[Point], threshold_mm: u16) -> Vec<Point> {
     let Some((&first, rest)) = points.split_first() else { return Vec::new() };
     let mut zigzag = ZigZag::new(threshold_mm.max(1), first);
-    rest.iter().for_each(|&point| zigzag.push(point));
+    for &point in rest {
+        zigzag.push(point);
+    }
     zigzag.points()
 }
 

@@ -20,6 +20,9 @@ const WELCOME_EVERY: Duration = Duration::from_millis(500);
 /// A board gives a sign of life every ten seconds.
 const SILENT_AFTER: Duration = Duration::from_secs(35);
 
+/// Nothing is due.
+const A_LONG_TIME: Duration = Duration::from_hours(1);
+
 /// What happens to the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input<'a> {
@@ -27,8 +30,10 @@ pub enum Input<'a> {
     Bytes(&'a [u8]),
     /// Time has passed; due at [`Link::wake_at`].
     Tick,
-    /// The port was opened anew.
+    /// The port was opened, also for the first time.
     Reopened,
+    /// The port is gone.
+    Closed,
     /// An accepted message is on disk, or nothing needs it any more: the board may forget it.
     Settled {
         /// Of the board when it sent the message.
@@ -64,7 +69,7 @@ pub enum Output {
         /// What it says it is.
         code: String,
     },
-    /// Nobody answers, or no more.
+    /// Nobody answers, or no more, or the port has been gone for as long.
     Silent,
     /// A numbered message, each once and in order within a boot.
     Message {
@@ -89,6 +94,11 @@ pub enum Output {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Phase {
+    /// There is no port.
+    Closed {
+        at: Duration,
+        is_told: bool,
+    },
     /// Nobody has said Hello since the port was opened.
     Asking {
         at: Duration,
@@ -140,7 +150,7 @@ impl Link {
             code: code.into(),
             session_id,
             reader: FrameReader::new(),
-            phase: Phase::Asking { at: Duration::ZERO, times: 0 },
+            phase: Phase::Closed { at: SILENT_AFTER, is_told: false },
             session: None,
             orders: Orders::default(),
             heard_at: Duration::ZERO,
@@ -162,7 +172,10 @@ impl Link {
     /// When the link wants an [`Input::Tick`].
     pub fn wake_at(&self) -> Duration {
         let own = match self.phase {
-            Phase::Asking { at, .. } | Phase::Foreign { at, .. } | Phase::Greeted { at } => at,
+            Phase::Closed { at, .. }
+            | Phase::Asking { at, .. }
+            | Phase::Foreign { at, .. }
+            | Phase::Greeted { at } => at,
             Phase::Talking => self.heard_at + SILENT_AFTER,
         };
         self.orders.wake_at(self.is_talking()).map_or(own, |at| at.min(own))
@@ -184,6 +197,7 @@ impl Link {
                 self.reader = FrameReader::new();
                 self.phase = Phase::Asking { at: now, times: 0 };
             }
+            Input::Closed => self.phase = Phase::Closed { at: now + SILENT_AFTER, is_told: false },
             Input::Settled { boot, seq } => answers.extend(self.settled(boot, seq)),
             Input::Order { order, ttl } => self.orders.give(order, now + ttl, now, &mut outputs),
         }
@@ -226,6 +240,12 @@ impl Link {
         outputs: &mut Vec<Output>,
     ) {
         match &mut self.phase {
+            Phase::Closed { at, is_told } if *at <= now => {
+                *at = now + A_LONG_TIME;
+                if !core::mem::replace(is_told, true) {
+                    outputs.push(Output::Silent);
+                }
+            }
             Phase::Asking { at, times } if *at <= now => {
                 *at = now + ENQUIRE_EVERY;
                 *times = times.saturating_add(1);

@@ -96,9 +96,9 @@ impl Orders {
         now: Duration,
         outputs: &mut Vec<Output>,
     ) -> Vec<FirmwareMessage> {
-        self.end(outputs, |pending| match pending.was_sent {
-            false => (pending.until <= now).then_some(Unanswered::Expired),
-            true => (pending.until + GRACE <= now).then_some(Unanswered::Silent),
+        self.end(outputs, |pending| {
+            let why = if pending.was_sent { Unanswered::Silent } else { Unanswered::Expired };
+            (pending.end() <= now).then_some(why)
         });
         if !is_connected {
             return Vec::new();
@@ -115,8 +115,8 @@ impl Orders {
     /// When something is to be done.
     pub fn wake_at(&self, is_connected: bool) -> Option<Duration> {
         let times = self.pending.iter().map(|pending| {
-            let end = if pending.was_sent { pending.until + GRACE } else { pending.until };
-            if is_connected && pending.due < pending.until { pending.due } else { end }
+            let is_to_be_sent = is_connected && pending.due < pending.until;
+            if is_to_be_sent { pending.due } else { pending.end() }
         });
         times.min()
     }
@@ -131,6 +131,11 @@ impl Orders {
 }
 
 impl Pending {
+    /// When it ends without an answer.
+    fn end(&self) -> Duration {
+        if self.was_sent { self.until + GRACE } else { self.until }
+    }
+
     /// The order with what is left of its time.
     fn message(&self, now: Duration) -> FirmwareMessage {
         let ttl_ms = u32::try_from(self.until.saturating_sub(now).as_millis()).unwrap_or(u32::MAX);

@@ -47,7 +47,7 @@ impl Default for Settings {
 }
 
 /// What happens to the board.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Input<'a> {
     /// The host sent bytes.
     Bytes(&'a [u8]),
@@ -194,9 +194,7 @@ impl Device {
         match message {
             FirmwareMessage::Enquire => self.sender.enquired(),
             FirmwareMessage::Welcome { boot, session } if boot == self.identity.boot => {
-                if self.sender.welcomed(session, now_ms) {
-                    self.tell_state(now_ms);
-                }
+                self.welcomed(session, now_ms);
             }
             FirmwareMessage::Held { seq } => self.sender.held(seq, now_ms),
             FirmwareMessage::Ack { seq } => self.sender.acked(seq),
@@ -212,6 +210,12 @@ impl Device {
             _ => {}
         }
         None
+    }
+
+    fn welcomed(&mut self, session: u32, now_ms: u64) {
+        if self.sender.welcomed(session, now_ms) {
+            self.tell_state(now_ms);
+        }
     }
 
     /// An order, once. Its time to live becomes a time of this board.

@@ -10,8 +10,11 @@ const fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
+/// A link whose port was opened just now.
 fn link() -> Link {
-    Link::new("press-1", 5)
+    let mut link = Link::new("press-1", 5);
+    link.handle(Input::Reopened, ms(0));
+    link
 }
 
 fn hello(code: &str, boot: u32) -> FirmwareMessage {
@@ -60,9 +63,9 @@ fn talking() -> Link {
 
 #[test]
 fn the_expected_board_is_welcomed_until_it_says_where_it_goes_on() {
-    let mut link = link();
+    let mut link = Link::new("press-1", 5);
 
-    let asked = said(&link.handle(Input::Tick, ms(0)));
+    let asked = said(&link.handle(Input::Reopened, ms(0)));
     let found = hear(&mut link, &[hello("press-1", 9)], ms(20));
     let again = said(&link.handle(Input::Tick, ms(520)));
     hear(&mut link, &[resume(5, 0, 1)], ms(530));
@@ -71,8 +74,8 @@ fn the_expected_board_is_welcomed_until_it_says_where_it_goes_on() {
     let welcome = FirmwareMessage::Welcome { boot: 9, session: 5 };
     assert_eq!(asked, [FirmwareMessage::Enquire]);
     assert_eq!(found[0], Output::Found { firmware: "1.0".into(), boot: 9, is_new_boot: true });
-    assert_eq!(said(&found), [welcome.clone()]);
-    assert_eq!((again, later), (vec![welcome], vec![]));
+    assert_eq!([said(&found), again], [[welcome.clone()], [welcome]]);
+    assert_eq!(later, []);
 }
 
 #[test]
@@ -212,10 +215,12 @@ fn an_order_is_repeated_with_what_is_left_of_its_time_until_it_is_answered() {
 
 #[test]
 fn an_order_past_its_time_never_reaches_the_board() {
-    let mut link = link();
+    let mut link = talking();
+    link.handle(Input::Closed, ms(50));
     link.handle(Input::Order { order: order(1), ttl: ms(2_000) }, ms(100));
 
     let expired = link.handle(Input::Tick, ms(2_100));
+    link.handle(Input::Reopened, ms(2_200));
     let found = hear(&mut link, &[hello("press-1", 9), resume(5, 0, 1)], ms(2_200));
 
     let why = Unanswered::Expired;
