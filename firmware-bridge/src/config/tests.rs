@@ -46,7 +46,7 @@ fn the_example_names_every_key_with_its_default() {
     let example_text = fs::read_to_string(&example).unwrap();
     let example = Config::load(Some(&example), flags).unwrap();
 
-    let tables = scanner_table("") + &door_table("");
+    let tables = scanner_table("") + &door_table("") + &keyboard_table("") + &board_table("");
     let minimal = place.load("", &tables).unwrap();
     assert_eq!(example.queue, minimal.queue);
     assert_eq!(example.log, minimal.log);
@@ -62,11 +62,57 @@ fn the_example_names_every_key_with_its_default() {
     assert_eq!(example.door[0].limits(), minimal.door[0].limits());
     let keys = json!(minimal);
     let sections = ["agent", "queue", "log"].map(|section| &keys[section]);
-    for section in sections.into_iter().chain([&keys["scanner"][0], &keys["door"][0]]) {
+    for section in sections
+        .into_iter()
+        .chain(["scanner", "door", "keyboard", "board"].map(|section| &keys[section][0]))
+    {
         for key in section.as_object().unwrap().keys() {
             assert!(example_text.contains(&format!("{key} = ")), "{key} is not in the example");
         }
     }
+}
+
+#[test]
+fn the_example_shows_the_defaults_of_keyboards_and_boards() {
+    let place = Place::new();
+    let example =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/config/firmware-bridge.toml");
+    let flags = json!({ "agent": { "password_file": place.secret() } });
+
+    let example = Config::load(Some(&example), flags).unwrap();
+
+    let minimal = place.load("", &(keyboard_table("") + &board_table(""))).unwrap();
+    let (shown, default) = (&example.keyboard[0], &minimal.keyboard[0]);
+    assert_eq!((shown.layout, shown.repeat_ms), (default.layout, default.repeat_ms));
+    let (shown, default) = (&example.board[0], &minimal.board[0]);
+    assert_eq!((shown.baud, shown.sets()), (default.baud, default.sets()));
+}
+
+#[test]
+fn every_wrong_key_of_a_keyboard_or_board_is_refused_by_name() {
+    let place = Place::new();
+
+    let refusals = [
+        (place.refused("", &keyboard_table("layout = \"fr\"")), "keyboard.0.layout"),
+        (place.refused("", &keyboard_table("baud = 1")), "keyboard.0.baud: unknown key"),
+        (place.refused("", &keyboard_table("").repeat(2)), "keyboard.code: typed is there twice"),
+        (place.refused("", &board_table("baud = 1")), "board.baud"),
+        (place.refused("", &board_table("set_pause_s = 5")), "board.set_pause_s"),
+        (place.refused("", &board_table("min_rom_mm = 10")), "board.min_rom_mm"),
+        (place.refused("", &board_table("").repeat(2)), "board.code: press-1 is there twice"),
+    ];
+
+    for (message, key) in refusals {
+        assert!(message.contains(key), "{key}: {message}");
+    }
+}
+
+fn keyboard_table(keys: &str) -> String {
+    format!("[[keyboard]]\ncode = \"typed\"\ndevice = \"/dev/typed\"\n{keys}\n")
+}
+
+fn board_table(keys: &str) -> String {
+    format!("[[board]]\ncode = \"press-1\"\nport = \"/dev/press\"\n{keys}\n")
 }
 
 fn scanner_table(keys: &str) -> String {

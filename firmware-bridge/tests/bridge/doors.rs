@@ -3,8 +3,8 @@
 use crate::broker::{Broker, OK};
 use crate::link::Link;
 use crate::publishing::{Bridge, clock};
-use crate::{agent, until};
-use firmware_bridge::config::{Config, DoorConfig, LogConfig, QueueKeys};
+use crate::{agent, bare, until};
+use firmware_bridge::config::{Config, DoorConfig};
 use firmware_bridge::drivers::door;
 use firmware_bridge::emulators::relay::Relay;
 use firmware_bridge::supervisor;
@@ -209,13 +209,8 @@ async fn the_configured_door_is_open_only_while_its_bridge_lives() {
     let folder = TempDir::new().unwrap();
     let broker = Broker::start(|_| OK).await;
     let relay = Relay::plug_in(&folder.path().join("relay")).unwrap();
-    let config = Config {
-        agent: agent(folder.path(), broker.port),
-        queue: QueueKeys { path: folder.path().join("queue"), max_bytes: 1 << 20 },
-        log: LogConfig::default(),
-        scanner: Vec::new(),
-        door: vec![door_config(folder.path())],
-    };
+    let config =
+        Config { door: vec![door_config(folder.path())], ..bare(folder.path(), broker.port) };
     let mut tasks = supervisor::start(config, &CancellationToken::new()).unwrap();
     relay.used().await;
     broker.hears(COMMANDS).await;

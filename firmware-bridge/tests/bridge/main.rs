@@ -6,9 +6,13 @@
     reason = "in a test a panic is the report, and seeds are printed"
 )]
 
+mod board_faults;
+mod boards;
 mod broker;
 mod doors;
 mod hearing;
+
+mod keyboards;
 mod link;
 mod probing;
 mod program;
@@ -16,7 +20,7 @@ mod publishing;
 mod scanning;
 mod tls;
 
-use firmware_bridge::config::AgentConfig;
+use firmware_bridge::config::{AgentConfig, Config, LogConfig, QueueKeys};
 use std::path::Path;
 use std::time::Duration;
 
@@ -45,5 +49,18 @@ fn agent(folder: &Path, port: u16) -> AgentConfig {
         username: "bridge-1".parse().unwrap(),
         password_file,
         keep_alive_s: 30,
+    }
+}
+
+/// A bridge without devices, with its queue in `folder`.
+fn bare(folder: &Path, port: u16) -> Config {
+    Config {
+        agent: agent(folder, port),
+        queue: QueueKeys { path: folder.join("queue"), max_bytes: 1 << 20 },
+        log: LogConfig::default(),
+        scanner: Vec::new(),
+        door: Vec::new(),
+        keyboard: Vec::new(),
+        board: Vec::new(),
     }
 }

@@ -1,8 +1,8 @@
 //! From the emulated scanner on its pseudo terminal to the broker, through everything that `run` starts.
 
 use crate::broker::{Broker, OK};
-use crate::{agent, until};
-use firmware_bridge::config::{Config, EndingKey, LogConfig, QueueKeys, ScannerConfig};
+use crate::{bare, until};
+use firmware_bridge::config::{Config, EndingKey, ScannerConfig};
 use firmware_bridge::emulators::scanner::{Scanner, Style, Suffix};
 use firmware_bridge::supervisor;
 use protocol::credential::Credential;
@@ -26,11 +26,8 @@ impl Branch {
         let folder = TempDir::new().unwrap();
         let broker = Broker::start(|_| OK).await;
         let config = Config {
-            agent: agent(folder.path(), broker.port),
-            queue: QueueKeys { path: folder.path().join("queue"), max_bytes: 1 << 20 },
-            log: LogConfig::default(),
-            door: Vec::new(),
             scanner: readers.iter().map(|code| scanner(code, &port(folder.path(), code))).collect(),
+            ..bare(folder.path(), broker.port)
         };
         let tasks = supervisor::start(config, &CancellationToken::new()).unwrap();
         Self { folder, broker, _tasks: tasks }

@@ -1,8 +1,11 @@
-//! Frames of boards: any chunks of a stream give the same messages.
+//! Frames of boards: any chunks of a stream give the same messages, and neither end of the line minds any bytes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use protocol::serial::board::device::{self, Device, Identity};
+use protocol::serial::board::link::{self, Link};
 use protocol::serial::board::{FrameReader, decode, encode};
+use std::time::Duration;
 
 fuzz_target!(|input: (Vec<u8>, u8)| {
     let (line, chunk) = input;
@@ -17,4 +20,11 @@ fuzz_target!(|input: (Vec<u8>, u8)| {
         let frame = encode(&message).expect("it came in a frame");
         assert_eq!(decode(&frame[..frame.len() - 1]), Ok(message));
     }
+    let mut host = Link::new("press-1", 1);
+    host.handle(link::Input::Reopened, Duration::ZERO);
+    host.handle(link::Input::Bytes(&line), Duration::from_secs(1));
+    let identity = Identity { code: "press-1".into(), firmware: String::new(), boot: 1 };
+    let mut board = Device::new(identity, device::Settings::default());
+    board.handle(device::Input::Measured(&[(4, 1)]), 1);
+    board.handle(device::Input::Bytes(&line), 2);
 });

@@ -6,6 +6,7 @@ pub mod csafe;
 pub mod ftms;
 pub mod reps;
 pub mod sample;
+pub mod segments;
 
 pub use columns::{ColumnsError, TimedSample};
 pub use sample::{FIELDS, Field, FieldSpec, Fields, Sample};

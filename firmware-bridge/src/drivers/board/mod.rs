@@ -11,7 +11,7 @@ use crate::inbox::{Mail, Mailbox, Word};
 use crate::place::Place;
 use crate::port::Port;
 use crate::queue::Refused;
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use conversation::{Action, Conversation, Event};
 use protocol::mqtt::topics::Topic;
 use protocol::serial::board::link::Input;
@@ -68,7 +68,7 @@ enum Happening {
 impl Board {
     fn new(config: &BoardConfig, desk: Desk) -> Result<Self> {
         let place = Place::machine(&config.code);
-        let session = getrandom::u32().context("no random numbers")?;
+        let session = getrandom::u32().map_err(|error| anyhow!("no random numbers: {error}"))?;
         Ok(Self {
             conversation: Conversation::new(config.code.clone(), config.sets(), session),
             mailbox: desk.inbox.mailbox(place.clone(), COMMANDS),

@@ -11,14 +11,12 @@ use tokio::net::unix::pipe;
 use tokio::task::spawn_blocking;
 
 /// An open device.
-#[derive(Debug)]
 pub(super) enum Source {
     Device(Box<EventStream>),
     Pipe(Pipe),
 }
 
 /// A pipe of `struct input_event`.
-#[derive(Debug)]
 pub(super) struct Pipe {
     pipe: pipe::Receiver,
     partial: Vec<u8>,

@@ -7,7 +7,7 @@ pub mod bench;
 pub mod line;
 
 use super::pty::Pty;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use bench::{Bench, Deed};
 use protocol::serial::board::device::Identity;
 use std::io::{self, Write};
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 const DEPTH: usize = 64;
 
 /// What can be asked of a running board.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum Wish {
     Do(Deed),
     Unplug,
@@ -172,7 +172,7 @@ async fn read(pty: Option<&Pty>, buffer: &mut [u8]) -> io::Result<usize> {
 
 /// Does what is typed.
 pub(super) async fn play(link: &Path, code: &str) -> Result<()> {
-    let boot = getrandom::u32().context("no random numbers")?;
+    let boot = getrandom::u32().map_err(|error| anyhow!("no random numbers: {error}"))?;
     let identity = Identity { code: code.to_owned(), firmware: "emulator".to_owned(), boot };
     let board = Board::plug_in(link, identity)
         .with_context(|| format!("cannot make {}", link.display()))?;
@@ -186,9 +186,9 @@ pub(super) async fn play(link: &Path, code: &str) -> Result<()> {
         match line.as_str() {
             "!unplug" => board.unplug().await,
             "!plug" => board.plug_back().await,
-            line => match Deed::parse(line) {
+            typed => match Deed::parse(typed) {
                 Some(deed) => board.act(deed).await,
-                None => writeln!(io::stdout(), "not understood: {line}")?,
+                None => writeln!(io::stdout(), "not understood: {typed}")?,
             },
         }
         writeln!(io::stdout(), "{:?}", *board.shown().borrow())?;

@@ -71,6 +71,15 @@ mod tests {
     }
 
     #[test]
+    fn the_prefix_of_every_symbology_is_known() {
+        let prefixes = ["Q1", "Q2", "Q3", "d1", "d2", "z0", "C0", "C1", "E0", "A0", "L2"];
+
+        let codes = prefixes.map(|prefix| code(format!("]{prefix}4012345").as_bytes()));
+
+        assert!(codes.iter().all(|code| code.as_deref() == Some("4012345")), "{codes:?}");
+    }
+
+    #[test]
     fn what_only_looks_like_a_prefix_stays() {
         assert_eq!(code(b"]1QG1").as_deref(), Some("]1QG1"));
         assert_eq!(code(b"]Q-G1").as_deref(), Some("]Q-G1"));
