@@ -7,7 +7,7 @@
 use protocol::serial::board::BoardOutcome;
 use protocol::serial::board::device::{Device, Identity, Input, Order, Settings};
 use std::error::Error;
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
@@ -61,6 +61,8 @@ fn measured(now_ms: u64) -> [(u8, i32); 4] {
 
 /// Nothing is begun after its time; a board with real hardware would look again when the hardware is ready.
 fn carry_out(order: &Order, now_ms: u64) -> io::Result<BoardOutcome> {
+    use std::io::Write as _;
+
     if order.until_ms <= now_ms {
         return Ok(BoardOutcome::Expired);
     }

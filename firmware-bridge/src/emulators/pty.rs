@@ -12,16 +12,19 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 /// How often to look whether somebody has opened the port: the kernel does not tell.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// How often to look for bytes. An `AsyncFd` would not do: once a program has closed the port, the kernel and tokio
+/// take it for readable and writable for ever, and waiting for that keeps a thread busy.
+const TRY_EVERY: Duration = Duration::from_millis(1);
+
 /// The emulator's end. Dropping it unplugs the device: the name goes, and whoever reads the port gets an error.
 #[derive(Debug)]
 pub struct Pty {
-    device: AsyncFd<OwnedFd>,
+    device: OwnedFd,
     link: PathBuf,
 }
 
@@ -45,11 +48,6 @@ impl Pty {
             .open(name)?;
         remove_link(link)?;
         symlink(name, link)?;
-        #[expect(
-            deprecated,
-            reason = "its successor is unsafe code, and an OwnedFd gives what that asks for"
-        )]
-        let device = AsyncFd::new(device)?;
         Ok(Self { device, link: link.to_owned() })
     }
 
@@ -78,9 +76,9 @@ impl Pty {
     /// Sends bytes to the program.
     pub async fn write(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let mut ready = self.device.writable().await?;
-            if let Ok(written) = ready.try_io(|fd| Ok(rustix::io::write(fd, bytes)?)) {
-                bytes = &bytes[written?..];
+            match rustix::io::write(&self.device, bytes) {
+                Err(Errno::AGAIN) => sleep(TRY_EVERY).await,
+                written => bytes = &bytes[written?..],
             }
         }
         Ok(())
@@ -89,13 +87,10 @@ impl Pty {
     /// What the program sends; 0 when nobody has the port open.
     pub async fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let mut ready = self.device.readable().await?;
-            let read = ready.try_io(|fd| match rustix::io::read(fd, &mut *buffer) {
-                Err(Errno::IO) => Ok(0),
-                read => Ok(read?),
-            });
-            if let Ok(read) = read {
-                return read;
+            match rustix::io::read(&self.device, &mut *buffer) {
+                Err(Errno::AGAIN) => sleep(TRY_EVERY).await,
+                Err(Errno::IO) => return Ok(0),
+                read => return Ok(read?),
             }
         }
     }

@@ -88,6 +88,8 @@ struct Scene {
     booted_ms: u64,
     lost_at_reboot: usize,
     happenings: u64,
+    /// When bytes got lost, from the first to the last.
+    losing_ms: Option<(u64, u64)>,
 }
 
 impl Scene {
@@ -107,6 +109,7 @@ impl Scene {
             booted_ms: 0,
             lost_at_reboot: 0,
             happenings: 0,
+            losing_ms: None,
         };
         let opened = scene.host.handle(Event::Line(Input::Reopened), Duration::ZERO);
         scene.carry_out(opened);
@@ -134,7 +137,13 @@ impl Scene {
         if !self.is_plugged {
             return;
         }
-        for arrival in self.lines[direction].pass(bytes) {
+        let was_losing = self.lines[direction].is_losing();
+        let arrivals = self.lines[direction].pass(bytes);
+        if was_losing || self.lines[direction].is_losing() {
+            let (since_ms, _) = self.losing_ms.unwrap_or((self.now_ms, 0));
+            self.losing_ms = Some((since_ms, self.now_ms));
+        }
+        for arrival in arrivals {
             if let Arrival::Event(Fault::Stall(time)) = arrival {
                 self.free_ms[direction] = self.now_ms + millis(time);
                 continue;
@@ -252,7 +261,10 @@ impl Scene {
         assert_eq!(metres, [0, 0, 35, 35, 70, 70, 105], "{what}");
         assert_eq!(self.agent.sets, [8, 2], "{what}");
         let latest_ms = self.agent.samples.iter().map(|(_, late_ms)| *late_ms).max().unwrap();
-        assert!(latest_ms <= RECOVERED_MS + fault_ms, "{what}: {latest_ms} ms late");
+        // On a quiet line it takes a while until so many bytes are lost.
+        let losing_ms = self.losing_ms.map_or(0, |(since_ms, until_ms)| until_ms - since_ms);
+        let due_ms = RECOVERED_MS + fault_ms + losing_ms;
+        assert!(latest_ms <= due_ms, "{what}: {latest_ms} ms late, not {due_ms}");
     }
 }
 
@@ -275,7 +287,7 @@ fn undisturbed() -> [u64; 2] {
 
 /// Places all over the line; the step has no common factor with the length of any frame. `SOAK` takes every place.
 fn places() -> Vec<(usize, u64)> {
-    let step = if std::env::var_os("SOAK").is_some() { 1 } else { 37 };
+    let step = if std::env::var_os("SOAK").is_some() { 1 } else { 11 };
     let lengths = undisturbed();
     let of =
         |direction: usize| (0..lengths[direction]).step_by(step).map(move |at| (direction, at));

@@ -50,9 +50,9 @@ impl FaultyLine {
         self.passed
     }
 
-    /// Whether every fault has happened.
-    pub fn is_done(&self) -> bool {
-        self.faults.is_empty()
+    /// Whether the next bytes will get lost.
+    pub fn is_losing(&self) -> bool {
+        self.to_drop > 0
     }
 
     /// Lets bytes pass.

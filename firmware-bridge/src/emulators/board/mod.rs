@@ -16,10 +16,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, stdin};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Deeds that wait for their turn.
 const DEPTH: usize = 64;
+
+/// A line that is full for longer loses bytes.
+const WRITE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What can be asked of a running board.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +125,8 @@ impl Running {
             };
             // Bytes of a board that nobody listens to are gone, as on a real line.
             if let Some(pty) = self.pty.as_ref().filter(|pty| pty.is_open()) {
-                pty.write(&bytes).await?;
+                // Nor does it wait for a host that takes none.
+                let _ = timeout(WRITE_PATIENCE, pty.write(&bytes)).await;
             }
             self.tell();
         }
