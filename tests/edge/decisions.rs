@@ -14,6 +14,9 @@ use protocol::mqtt::payloads::{Challenge, DecisionMessage, DecisionOutcome, tap_
 use protocol::sync::changes::{Change, Changes};
 use protocol::sync::entry::{Body, Decision, Event};
 use serde_json::json;
+use std::time::Duration;
+use tests::doors;
+use tests::edge::Edge;
 use uuid::Uuid;
 
 const TAP: &str = "gymwire/v1/readers/gate/tap";
@@ -82,14 +85,14 @@ async fn gate(door: &Door) -> Client {
 }
 
 fn decisions(events: &[Event]) -> Vec<&Decision> {
-    let decision = |event: &'_ Event| matches!(event.body, Body::Decision(_));
-    let decisions = events.iter().filter(|event| decision(event));
-    decisions
-        .filter_map(|event| match &event.body {
-            Body::Decision(decision) => Some(decision),
-            _ => None,
-        })
-        .collect()
+    events.iter().filter_map(made).collect()
+}
+
+fn made(event: &Event) -> Option<&Decision> {
+    match &event.body {
+        Body::Decision(decision) => Some(decision),
+        _ => None,
+    }
 }
 
 #[tokio::test]
@@ -226,4 +229,16 @@ async fn no_number_of_a_card_and_no_key_is_ever_logged() {
     let secrets = ["dec0de01", "c0ffee", &"aa".repeat(16), &"bb".repeat(16), "222, 192, 222"];
     let shown: Vec<_> = secrets.iter().filter(|secret| log.contains(**secret)).collect();
     assert!(shown.is_empty(), "{shown:?}");
+}
+
+#[tokio::test]
+async fn every_member_of_a_large_roster_is_let_in() {
+    let members = 2_000;
+    let mut edge = Edge::new().unwrap();
+    let login = doors::furnish(&edge, "gate", members).await.unwrap();
+    edge.start().await.unwrap();
+
+    let times = doors::time_taps(edge.ports().mqtt, &login, members, 50, Duration::ZERO).await;
+
+    assert_eq!(times.unwrap().count(), 50);
 }
