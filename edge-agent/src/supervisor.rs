@@ -100,7 +100,8 @@ async fn start(
 ) -> Result<()> {
     let Parts { config, clock, registry, journal } = parts;
     let ops_listener = server::bind(config.ops.listen).await?;
-    let control = Control::bind(&config.agent.state_dir)?;
+    let control = Control::bind(&config.agent.state_dir)
+        .inspect_err(|error| tracing::error!(?error, "no command reaches this agent"));
     let board = Board::new(retained.epoch);
     seed(&board, registry, &retained.values);
     let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
@@ -145,7 +146,10 @@ async fn start(
     tasks.spawn(door.run(stop.clone()));
     tasks.spawn(uplink.run(for_uplink, stop.clone()));
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
-    tasks.spawn(control.run(actions, watched, stop.clone()));
+    // On a disk that cannot be written there is no place for the socket; everything else goes on.
+    if let Ok(control) = control {
+        tasks.spawn(control.run(actions, watched, stop.clone()));
+    }
     tasks.spawn(keep_time(registry.clone(), clock.clone(), stop.clone()));
     Ok(())
 }

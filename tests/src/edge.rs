@@ -3,7 +3,7 @@
 use crate::mqtt::{Connection, Login};
 use crate::process::{self, Process};
 use crate::{metrics, ports, wait};
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
 use protocol::sync::changes::{Change, Changes, DeviceRecord};
@@ -157,7 +157,43 @@ impl Edge {
 
     /// Starts it and waits until its door is open.
     pub async fn start(&mut self) -> Result<()> {
-        let mut process = self.spawn()?;
+        let process = self.spawn()?;
+        self.opened(process).await
+    }
+
+    /// The same by another program, which is given it as its last arguments and becomes it.
+    pub async fn start_by(&mut self, program: &[&str]) -> Result<()> {
+        let (program, arguments) = program.split_first().context("a program")?;
+        let (agent, config) = (process::binary("edge-agent")?, self.config());
+        let own = [agent.as_os_str(), "run".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let arguments = arguments.iter().map(AsRef::as_ref).chain(own);
+        let process = Process::start_other(Path::new(program), arguments, &self.env, &self.log())?;
+        self.opened(process).await
+    }
+
+    /// Starts it on a state folder that it cannot write, see [`Edge::make_writable`].
+    pub async fn start_read_only(&mut self) -> Result<()> {
+        let state = self.state();
+        let state = state.display();
+        let script = format!(
+            "mount --bind '{state}' '{state}' && mount -o remount,ro,bind '{state}' && exec \"$@\""
+        );
+        self.start_by(&["unshare", "--mount", "--map-root-user", "sh", "-c", &script, "sh"]).await
+    }
+
+    /// Lets it write its state folder again, while it runs.
+    pub async fn make_writable(&mut self) -> Result<()> {
+        let pid = self.process()?.pid()?.to_string();
+        let state = self.state();
+        let enter = ["--user", "--mount", "--preserve-credentials", "--target", &pid];
+        let remount = ["mount", "-o", "remount,rw,bind"];
+        let mut command = tokio::process::Command::new("nsenter");
+        let status = command.args(enter).args(remount).arg(&state).status().await?;
+        ensure!(status.success(), "{} stays read-only: {status}", state.display());
+        Ok(())
+    }
+
+    async fn opened(&mut self, mut process: Process) -> Result<()> {
         let door = self.ports.mqtt;
         wait::until_true("the agent's door opened", START_LIMIT, || {
             let alive = process.ensure_alive();
@@ -206,6 +242,13 @@ impl Edge {
     /// A value of its metrics, summed over labels.
     pub async fn metric(&self, name: &str) -> Result<f64> {
         metrics::read(self.ports.ops, name).await
+    }
+
+    /// What its health says.
+    pub async fn health(&self) -> Result<serde_json::Value> {
+        let url = format!("http://{}/health", self.ports.ops);
+        let health: serde_json::Value = crate::http::client().get(url).send().await?.json().await?;
+        Ok(health["detail"].clone())
     }
 
     /// Waits until nothing is left to send to the cloud.

@@ -5,5 +5,6 @@ mod demo;
 mod kills;
 mod outage;
 mod power_cut;
+mod read_only;
 mod small_disk;
 mod uplink;

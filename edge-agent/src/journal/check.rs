@@ -9,9 +9,10 @@ use tokio::sync::mpsc::WeakSender;
 /// How often it is seen whether the journal is still open.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Starts it, unless there is to be none.
+/// Starts it, unless there is to be none. `generation` is that of the file, see [`super::reader::Reader`].
 pub fn start(
     path: PathBuf,
+    generation: u64,
     after: Option<Duration>,
     orders: WeakSender<Order>,
 ) -> std::io::Result<()> {
@@ -26,11 +27,11 @@ pub fn start(
                 return;
             }
         }
-        // What was opened first is generation 0; a file that has replaced it since is new and needs no check.
+        // A file that has replaced it since is new and needs no check.
         if let Some(damage) = damage(&path)
             && let Some(orders) = orders.upgrade()
         {
-            let _ = orders.blocking_send(Order::SetAside(0, damage));
+            let _ = orders.blocking_send(Order::SetAside(generation, damage));
         }
     })?;
     Ok(())

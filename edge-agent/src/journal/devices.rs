@@ -44,6 +44,13 @@ impl Devices {
         self.next = self.next.max(number + 1);
     }
 
+    /// Every number with its device.
+    pub fn all(&self) -> impl Iterator<Item = (u32, DeviceId)> {
+        let mut all: Vec<_> = self.ids.iter().map(|(&number, &device)| (number, device)).collect();
+        all.sort_unstable();
+        all.into_iter()
+    }
+
     #[cfg(test)]
     fn id(&self, number: u32) -> Option<DeviceId> {
         self.ids.get(&number).copied()

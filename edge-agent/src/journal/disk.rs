@@ -43,6 +43,30 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether files can be made in a folder.
+pub fn is_writable(folder: &Path) -> bool {
+    let probe = folder.join("journal.probe");
+    File::create(&probe).and_then(|_| fs::remove_file(&probe)).is_ok()
+}
+
+/// Copies a database that is not too large, with its log; whoever cannot write beside it can then read it.
+pub fn copy_small(database: &Path, to: &Path) -> io::Result<()> {
+    let length = fs::metadata(database)?.len() + log_bytes(database);
+    if length > MAX_COPY_BYTES {
+        return Err(io::Error::other("the database is too large for a copy in memory"));
+    }
+    for suffix in ["", "-wal"] {
+        let file = beside(database, suffix);
+        if file.exists() {
+            fs::copy(file, beside(to, suffix))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a copy in memory may have.
+const MAX_COPY_BYTES: u64 = 64 << 20;
+
 /// Length of a database's write-ahead log.
 pub fn log_bytes(database: &Path) -> u64 {
     fs::metadata(beside(database, "-wal")).map_or(0, |log| log.len())

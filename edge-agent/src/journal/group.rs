@@ -99,9 +99,9 @@ impl Group {
         self.acks.tell();
     }
 
-    /// Forgets who waits: they are not told.
-    pub fn forget_acks(&mut self) {
-        self.acks = Acks::default();
+    /// Who waits, for somebody else to tell.
+    pub fn take_acks(&mut self) -> Acks {
+        std::mem::take(&mut self.acks)
     }
 }
 
@@ -109,7 +109,7 @@ type Waiting = (Arc<dyn AckSink>, Vec<(u16, u8)>);
 
 /// Who waits, by connection.
 #[derive(Default)]
-struct Acks {
+pub struct Acks {
     connections: Vec<Waiting>,
     by_address: HashMap<usize, usize>,
     last: usize,
@@ -131,7 +131,23 @@ impl Acks {
         self.connections[self.last].1.push(packet);
     }
 
-    fn tell(&mut self) {
+    /// Adds those that came later, and forgets connections that have ended.
+    pub fn join(&mut self, later: Self) {
+        for (connection, packets) in later.connections {
+            for (packet_id, reason) in packets {
+                self.add(Ack { connection: Arc::clone(&connection), packet_id, reason });
+            }
+        }
+        if self.connections.iter().any(|(connection, _)| Arc::strong_count(connection) == 1) {
+            self.connections.retain(|(connection, _)| Arc::strong_count(connection) > 1);
+            let places = self.connections.iter().enumerate();
+            self.by_address = places.map(|(n, (sink, _))| (address(sink), n)).collect();
+            self.last = 0;
+        }
+    }
+
+    /// Tells everybody.
+    pub fn tell(&mut self) {
         for (connection, packets) in self.connections.drain(..) {
             connection.committed(&packets);
         }

@@ -12,7 +12,7 @@ use protocol::sync::batch::Batch;
 use protocol::sync::entry::{Body, Source};
 use protocol::sync::state::Position;
 use protocol::time::Stamp;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -31,7 +31,6 @@ pub struct Shared {
     pub(super) stats: watch::Receiver<JournalStats>,
     pub(super) epochs: Arc<Mutex<Epochs>>,
     pub(super) reader: Arc<Reader>,
-    pub(super) path: std::path::PathBuf,
 }
 
 /// What the journal found and did when it was opened.
@@ -129,8 +128,8 @@ impl Journal {
     }
 
     /// The database file; in memory-only mode it is not where it was asked for.
-    pub fn path(&self) -> &Path {
-        &self.shared.path
+    pub fn path(&self) -> PathBuf {
+        self.shared.reader.path()
     }
 
     /// What the cloud does not have, oldest first. The same again until [`Journal::acked`].

@@ -16,6 +16,7 @@ mod devices;
 mod disk;
 mod entry;
 mod epochs;
+mod exile;
 mod group;
 mod handle;
 mod intake;

@@ -4,6 +4,7 @@ use super::check;
 use super::checkpoint::Checkpointer;
 use super::config::JournalConfig;
 use super::disk::{self, beside};
+use super::exile::Exile;
 use super::group::Group;
 use super::handle::{Journal, Opened, Order, Shared};
 use super::maintenance::Upkeep;
@@ -15,7 +16,9 @@ use super::writer::{Outputs, Writer};
 use crate::ops::clock::Clock;
 use anyhow::{Context, Result};
 use protocol::sync::state::Position;
+use rusqlite::ErrorCode;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -39,22 +42,29 @@ impl Journal {
 }
 
 /// What there is to start with.
-struct Found {
+pub(super) struct Found {
     config: JournalConfig,
-    store: Store,
+    /// The open file.
+    pub(super) store: Store,
     mode: Mode,
-    notices: Vec<(&'static str, String)>,
-    aside: Option<PathBuf>,
+    /// What staff should know.
+    pub(super) notices: Vec<(&'static str, String)>,
+    /// A broken file whose entries are to be taken over.
+    pub(super) aside: Option<PathBuf>,
+    exile: Option<Exile>,
 }
 
 impl Found {
-    fn on_disk(config: &JournalConfig) -> Result<Self> {
+    /// In its folder; a file that cannot be used there is set aside.
+    pub(super) fn on_disk(config: &JournalConfig) -> Result<Self> {
         let path = config.path();
         fs::create_dir_all(&config.folder)
             .with_context(|| format!("cannot make the folder {}", config.folder.display()))?;
         let mut found = match Store::open(&path, config) {
             Ok(store) => Self::durable(config, store),
-            Err(error) if salvage::is_damage(&error) => Self::replacing(config, &path, &error)?,
+            Err(error) if salvage::is_damage(&error) || is_locked_away(&error, config) => {
+                Self::replacing(config, &path, &error)?
+            }
             Err(error) => return Err(error.context(format!("cannot open {}", path.display()))),
         };
         if found.aside.is_none() && found.store.salvaging > 0 {
@@ -65,12 +75,14 @@ impl Found {
 
     fn durable(config: &JournalConfig, store: Store) -> Self {
         let config = config.clone();
-        Self { config, store, mode: Mode::Durable, notices: Vec::new(), aside: None }
+        let (notices, aside, exile) = (Vec::new(), None, None);
+        Self { config, store, mode: Mode::Durable, notices, aside, exile }
     }
 
     fn replacing(config: &JournalConfig, path: &Path, error: &anyhow::Error) -> Result<Self> {
         let (memory, epochs) = Store::rescue(path);
-        let (aside, number) = salvage::set_aside(path).context("renaming a broken journal")?;
+        let (aside, number) = salvage::set_aside(path)
+            .with_context(|| format!("{error:#}, and the journal cannot be renamed"))?;
         let highest = epochs.0.last().map_or(0, |epoch| epoch.pos(epoch.last_seq));
         let first_key = salvage::first_key(highest, number);
         let mut store = Store::fresh(path, config, epochs, first_key)?;
@@ -83,6 +95,7 @@ impl Found {
 
     /// The same journal on a memory disk. What is committed to it is not safe, so nothing of it is acked.
     fn in_memory(mut config: JournalConfig, error: &anyhow::Error) -> Result<Self> {
+        let home = config.clone();
         let mut random = [0; 4];
         getrandom::fill(&mut random)
             .map_err(|error| anyhow::anyhow!("no random numbers: {error}"))?;
@@ -95,16 +108,51 @@ impl Found {
             fs::create_dir_all(&config.folder).ok()?;
             Store::open(&config.path(), &config).ok()
         });
-        let store =
+        let mut store =
             store.with_context(|| format!("{error:#}, and no memory disk can be written"))?;
+        // Without it, what comes again and was stored before is stored twice.
+        if let Err(error) = remember(&mut store, &home.path(), &config) {
+            tracing::warn!(error = format!("{error:#}"), "former messages are not known");
+        }
+        let topics = store.memory.retained.all().into_iter().map(|(topic, _)| topic).collect();
         let detail = format!("{error:#}; nothing is acknowledged until the journal can be written");
-        let found = Self::durable(&config, store);
+        let mut found = Self::durable(&config, store);
+        found.exile = Some(Exile::from(home, topics));
         Ok(Self { mode: Mode::Memory, notices: vec![("journal_in_memory", detail)], ..found })
     }
 }
 
+/// A file that may not be written in a folder that may: somebody has locked it, and a new one can take its place.
+fn is_locked_away(error: &anyhow::Error, config: &JournalConfig) -> bool {
+    let is_refused = error.chain().any(|cause| {
+        let code =
+            cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        matches!(
+            code,
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied)
+        ) || kind == Some(ErrorKind::PermissionDenied)
+    });
+    is_refused && disk::is_writable(&config.folder)
+}
+
+/// Reads from a file that cannot be written what is known beside its entries.
+fn remember(store: &mut Store, path: &Path, config: &JournalConfig) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let copy = config.folder.join("former.db");
+    disk::copy_small(path, &copy)?;
+    (store.memory, _) = Store::rescue(&copy);
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(&copy, suffix));
+    }
+    store.memory.devices.load_copy(&super::devices::copy_of(path));
+    store.save_memory()
+}
+
 fn start(found: Found, clock: Clock) -> Result<(Journal, Opened)> {
-    let Found { config, store, mode, notices, aside } = found;
+    let Found { config, store, mode, notices, aside, exile } = found;
     let path = config.path();
     let current = store.epochs.current();
     let opened = Opened {
@@ -112,8 +160,9 @@ fn start(found: Found, clock: Clock) -> Result<(Journal, Opened)> {
         notices: notices.iter().map(|(code, detail)| format!("{code}: {detail}")).collect(),
         retained: store.memory.retained.all(),
     };
-    let stats =
-        JournalStats { mode, set_aside: u64::from(aside.is_some()), ..JournalStats::default() };
+    let last_error = notices.first().filter(|_| mode == Mode::Memory).map(|(_, why)| why.clone());
+    let set_aside = u64::from(aside.is_some());
+    let stats = JournalStats { mode, set_aside, last_error, ..JournalStats::default() };
     let (orders, inbox) = mpsc::channel::<Order>(ORDERS);
     let (committed, committed_seen) = watch::channel(Position { epoch: current.epoch, seq: 0 });
     let (stats_out, stats_seen) = watch::channel(stats.clone());
@@ -132,6 +181,7 @@ fn start(found: Found, clock: Clock) -> Result<(Journal, Opened)> {
         group: Group::default(),
         failed: None,
         rest: None,
+        exile,
         upkeep: Upkeep::new(checkpointer, reserve, store.repeats_behind, log_bytes),
         stats,
         out: Outputs { committed, items: items.clone(), stats: stats_out },
@@ -140,12 +190,11 @@ fn start(found: Found, clock: Clock) -> Result<(Journal, Opened)> {
         config,
     };
     writer.begin(notices, aside.as_deref());
-    check::start(path.clone(), writer.config.check_after, orders.downgrade())?;
+    check::start(path, 0, writer.config.check_after, orders.downgrade())?;
     std::thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || writer.run(inbox))
         .context("starting the journal's thread")?;
-    let shared =
-        Shared { committed: committed_seen, items, stats: stats_seen, epochs, reader, path };
+    let shared = Shared { committed: committed_seen, items, stats: stats_seen, epochs, reader };
     Ok((Journal { orders, clock, shared: Arc::new(shared) }, opened))
 }

@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 /// Reads ranges of entries.
 pub struct Reader {
-    path: PathBuf,
+    path: Mutex<PathBuf>,
     clock: Clock,
     epochs: Arc<Mutex<Epochs>>,
     open: Mutex<Option<Open>>,
@@ -41,7 +41,7 @@ impl Reader {
     /// Nothing is opened before the first read.
     pub fn new(path: PathBuf, clock: Clock, epochs: Arc<Mutex<Epochs>>) -> Self {
         Self {
-            path,
+            path: Mutex::new(path),
             clock,
             epochs,
             open: Mutex::new(None),
@@ -55,6 +55,16 @@ impl Reader {
         let mut open = lock(&self.open);
         self.generation.fetch_add(1, Ordering::AcqRel);
         *open = None;
+    }
+
+    /// The file is elsewhere now, and all keys are higher. Nobody reads while `change` is done.
+    pub fn move_to(&self, path: PathBuf, shift: u64, change: impl FnOnce()) {
+        let mut open = lock(&self.open);
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        self.handed_out.fetch_add(shift, Ordering::AcqRel);
+        *open = None;
+        *lock(&self.path) = path;
+        change();
     }
 
     /// The entries behind `after`, or behind what the cloud has, as many as the limits allow; at least one. With
@@ -79,7 +89,7 @@ impl Reader {
         let Some((epoch, first_seq)) = range else { return Ok(None) };
         if open.is_none() {
             let connection =
-                connection::reading(&self.path).context("opening the journal to read")?;
+                connection::reading(&lock(&self.path)).context("opening the journal to read")?;
             *open = Some(Open { connection, devices: HashMap::new() });
         }
         let Some(open) = open.as_mut() else { return Ok(None) };
@@ -88,6 +98,11 @@ impl Reader {
         open.learn_devices().context("reading the numbers of devices")?;
         self.handed_out.fetch_max(taken.epoch.pos(taken.next_seq), Ordering::Release);
         Ok(Some(taken.finish(&open.devices)))
+    }
+
+    /// The file that is read.
+    pub fn path(&self) -> PathBuf {
+        lock(&self.path).clone()
     }
 
     /// Which file is read, counted from 0: damage that was seen in an earlier one means nothing.

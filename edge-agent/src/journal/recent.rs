@@ -47,6 +47,11 @@ impl RecentIds {
         }
     }
 
+    /// Every id, oldest first, and when it came.
+    pub fn all(&self) -> impl Iterator<Item = (Uuid, Stamp)> {
+        self.order.iter().map(|&(_, id, stamp)| (id, stamp))
+    }
+
     /// Writes what changed, as part of the caller's transaction.
     pub fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         if self.saved == self.next {

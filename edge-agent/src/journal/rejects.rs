@@ -21,7 +21,7 @@ pub struct Rejects {
     over: Vec<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Hour {
     started_mono_ms: u64,
     full: u32,
@@ -72,6 +72,14 @@ impl Rejects {
             }
         }
         events
+    }
+
+    /// Takes over the hours of another table, whose devices have other numbers.
+    pub fn absorb(&mut self, other: &Self, number: impl Fn(u32) -> u32) {
+        for (&device, hour) in &other.hours {
+            let is_changed = hour.counted.is_some();
+            self.hours.insert(number(device), Hour { is_changed, ..hour.clone() });
+        }
     }
 
     /// Whether any count is not on disk yet.

@@ -43,6 +43,11 @@ impl Repeats {
         &mut self.devices[index]
     }
 
+    /// What is known of each device.
+    pub fn all(&self) -> impl Iterator<Item = (u32, &Seen)> {
+        (0..).zip(&self.devices)
+    }
+
     /// Devices whose state changed since it was last asked for, each with its snapshot.
     pub fn changed(&self) -> impl Iterator<Item = (u32, Vec<u8>)> {
         (0..)
@@ -137,6 +142,33 @@ impl Seen {
             }
         }
         true
+    }
+
+    /// Notes everything that another state knows of the device.
+    pub fn absorb(&mut self, other: &Self) {
+        for &new in &other.ranges {
+            let place = self.ranges.iter().position(|range| range.boot == new.boot);
+            let place = place.unwrap_or(self.ranges.len());
+            let mut of_boot: Vec<_> =
+                self.ranges.extract_if(.., |range| range.boot == new.boot).chain([new]).collect();
+            of_boot.sort_unstable_by_key(|range| range.first);
+            of_boot.dedup_by(|next, range| {
+                let touches = next.first <= range.last.saturating_add(1);
+                if touches {
+                    range.last = range.last.max(next.last);
+                }
+                touches
+            });
+            self.ranges.splice(place..place, of_boot);
+        }
+        let beyond = self.ranges.len().saturating_sub(MAX_RANGES);
+        self.ranges.drain(..beyond);
+        for &digest in &other.digests {
+            if !self.knows(digest) {
+                self.note_digest(digest);
+            }
+        }
+        self.is_changed |= !other.ranges.is_empty();
     }
 
     /// Whether equal bytes are among the device's last messages without `boot`.
@@ -258,6 +290,32 @@ mod tests {
                 let restored = Seen::decode(&seen.encode()).unwrap();
                 prop_assert_eq!(&restored.ranges, &seen.ranges);
             }
+        }
+
+        #[test]
+        fn what_another_state_knows_is_known_as_if_it_had_come_here(
+            own in prop::collection::vec((0_u32..3, 0_u64..40), 0..100),
+            others in prop::collection::vec((0_u32..3, 0_u64..40), 0..100),
+        ) {
+            let (mut seen, mut other) = (Seen::default(), Seen::default());
+            for &(boot, seq) in &own {
+                seen.note(boot, seq);
+            }
+            for &(boot, seq) in &others {
+                other.note(boot, seq);
+            }
+            let mut model = seen.clone();
+            for &(boot, seq) in &others {
+                model.note(boot, seq);
+            }
+            seen.absorb(&other);
+            let ranges = |seen: &Seen| {
+                let mut ranges = seen.ranges.clone();
+                ranges.sort_by_key(|range| (range.boot, range.first));
+                ranges
+            };
+            prop_assert_eq!(ranges(&seen), ranges(&model));
+            prop_assert_eq!(Seen::decode(&seen.encode()).unwrap().ranges, seen.ranges);
         }
 
         #[test]

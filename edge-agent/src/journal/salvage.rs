@@ -73,13 +73,21 @@ pub fn set_aside(path: &Path) -> io::Result<(PathBuf, u64)> {
     let aside = broken(path, number);
     // The logs first: alone they say nothing, while a database without its log looks whole and is not. One that
     // stayed would be taken for the new file's.
-    for suffix in ["-wal", "-journal"] {
-        let log = beside(path, suffix);
-        if log.exists() {
-            disk::rename(&log, &beside(&aside, suffix))?;
+    let mut moved: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for suffix in ["-wal", "-journal", ""] {
+        let (from, to) = (beside(path, suffix), beside(&aside, suffix));
+        if !from.exists() && !suffix.is_empty() {
+            continue;
         }
+        if let Err(error) = disk::rename(&from, &to) {
+            // A file that cannot be moved keeps its log.
+            for (from, to) in moved {
+                let _ = disk::rename(&to, &from);
+            }
+            return Err(error);
+        }
+        moved.push((from, to));
     }
-    disk::rename(path, &aside)?;
     let _ = fs::remove_file(beside(path, "-shm"));
     for old in numbers(path)?.into_iter().filter(|old| old + KEPT_FILES <= number) {
         for suffix in ["", "-wal", "-journal", "-shm"] {

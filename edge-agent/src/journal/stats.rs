@@ -48,7 +48,7 @@ pub enum Mode {
     #[default]
     Durable,
     /// The folder cannot be written: the journal is in memory and nothing of `QoS` 1 is acked, so that devices
-    /// keep it.
+    /// keep it, until the journal has moved into its folder.
     Memory,
     /// Commits fail: what arrived is kept and tried again, nothing is acked.
     Failing,

@@ -39,6 +39,11 @@ impl Starts {
         }
     }
 
+    /// Takes over what another table knows, whose devices have other numbers.
+    pub fn absorb(&mut self, other: &Self, number: impl Fn(u32) -> u32) {
+        self.0.extend(other.0.iter().map(|(&device, &start)| (number(device), start)));
+    }
+
     /// When a sample was taken; not after its arrival.
     pub fn taken(&self, device: u32, boot: Option<u32>, arrival: u64, uptime: u64) -> u64 {
         match self.0.get(&device) {

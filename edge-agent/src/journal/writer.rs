@@ -6,6 +6,7 @@
 use super::commit::{Sealed, StoreError, Written};
 use super::config::JournalConfig;
 use super::epochs::Epochs;
+use super::exile::Exile;
 use super::group::Group;
 use super::handle::Order;
 use super::intake::{Memory, add_event};
@@ -40,6 +41,8 @@ pub struct Writer {
     pub(super) failed: Option<Failed>,
     /// The rest of an order, while its first part cannot be committed.
     pub(super) rest: Option<(Stamp, std::vec::IntoIter<Received>)>,
+    /// The journal is not where it belongs.
+    pub(super) exile: Option<Exile>,
     pub(super) upkeep: Upkeep,
     pub(super) stats: JournalStats,
     pub(super) out: Outputs,
@@ -90,6 +93,7 @@ impl Writer {
             if tick <= now {
                 tick = now + TICK;
                 self.tick();
+                self.look_home(now);
             }
             if self.due().is_some_and(|due| due <= now) {
                 self.commit(now);
@@ -190,7 +194,8 @@ impl Writer {
         self.group.arrived(Instant::now(), bytes);
     }
 
-    fn commit(&mut self, now: Instant) {
+    /// Commits what is pending, or tries again.
+    pub(super) fn commit(&mut self, now: Instant) {
         let (mut sealed, tries) = match self.failed.take() {
             Some(failed) => (failed.sealed, failed.tries),
             None if self.group.is_empty() => return,
@@ -233,10 +238,10 @@ impl Writer {
             self.stats.mode = Mode::Durable;
             self.publish_stats();
         }
-        if self.stats.mode == Mode::Memory {
-            sealed.group.forget_acks();
+        match &mut self.exile {
+            Some(exile) => exile.wait(sealed.group.take_acks()),
+            None => sealed.group.tell(),
         }
-        sealed.group.tell();
         let position =
             Position { epoch: lock(&self.epochs).current().epoch, seq: written.last_seq };
         self.out.committed.send_replace(position);

@@ -17,11 +17,14 @@ impl FolderLock {
     pub fn take(state_dir: &Path) -> Result<Self> {
         super::durable::private_folder(state_dir)?;
         let path = state_dir.join("agent.lock");
+        // On a disk that cannot be written the agent runs nevertheless: a lock needs no writing.
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
+            .or_else(|_| File::open(&path))
+            .or_else(|_| File::open(state_dir))
             .with_context(|| format!("cannot open {}", path.display()))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),

@@ -1,6 +1,7 @@
 //! The thread that owns `branch.db`. Work comes as closures; a file that cannot be used is set aside.
 
 use crate::ops::clock::Clock;
+use crate::ops::durable::private_folder;
 use anyhow::{Context as _, Result, bail};
 use protocol::sync::entry::Notice;
 use rusqlite::{Connection, ErrorCode};
@@ -101,9 +102,37 @@ fn open_somehow(
                 code: "registry_in_memory".to_owned(),
                 detail: format!("no new branch.db can be made: {error:#}"),
             });
-            open(Path::new(":memory:"))
+            former(file).or_else(|error| {
+                tracing::error!(?error, "nothing is known of former devices");
+                open(Path::new(":memory:"))
+            })
         }
     }
+}
+
+/// What a file that cannot be written says: its devices log in nevertheless. What is changed is in memory only.
+fn former(file: &Path) -> Result<Connection> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).context("the system has no random numbers")?;
+    let memory = [PathBuf::from("/dev/shm"), std::env::temp_dir()];
+    let folder = memory.into_iter().find(|folder| folder.is_dir()).context("no memory disk")?;
+    let folder = folder.join(format!("gymwire-registry-{}", hex::encode(random)));
+    private_folder(&folder)?;
+    let copied = (|| {
+        for side in ["", "-wal"] {
+            let from = with_suffix(file, side);
+            if from.exists() {
+                std::fs::copy(from, folder.join(format!("branch.db{side}")))?;
+            }
+        }
+        let connection = open(&folder.join("branch.db"))?;
+        // Everything moves into the one file that is open, which then needs no name any more.
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        connection.query_row("PRAGMA journal_mode = MEMORY", [], |_| Ok(()))?;
+        Ok(connection)
+    })();
+    std::fs::remove_dir_all(&folder)?;
+    copied
 }
 
 fn open(file: &Path) -> Result<Connection> {

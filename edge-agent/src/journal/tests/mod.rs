@@ -2,6 +2,7 @@
 
 mod basics;
 mod broken;
+mod exile;
 mod golden;
 mod kit;
 mod space;
