@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -51,6 +51,18 @@ impl Bridge {
         }
         fs::write(bridge.path("firmware-bridge.toml"), config)?;
         Ok(bridge)
+    }
+
+    /// Adds to its configuration, for the next start.
+    pub fn configure(&self, more: &str) -> Result<()> {
+        let path = self.path("firmware-bridge.toml");
+        let config = fs::read_to_string(&path)?;
+        Ok(fs::write(path, format!("{config}{more}\n"))?)
+    }
+
+    /// Where its hardware may put names of ports.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Starts it and waits until it has opened every scanner.

@@ -6,9 +6,12 @@ use cloud_api::Clock;
 use cloud_api::config::Auth;
 use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
-use cloud_api::domains::{branches, edges, organizations};
-use cloud_api::ids::{BranchId, DeviceId, OrganizationId};
+use cloud_api::domains::edges::{self, Order};
+use cloud_api::domains::{branches, organizations};
+use cloud_api::ids::{BranchId, CommandId, DeviceId, OrganizationId};
+use protocol::sync::commands::Target;
 use sqlx::PgPool;
+use std::time::Duration;
 
 /// A branch of an organization of its own.
 #[derive(Debug, Clone)]
@@ -58,6 +61,37 @@ impl Site {
     /// Adds a reader that speaks for itself.
     pub async fn reader(&self, code: &str) -> Result<Login> {
         Ok(self.add(&new(code, DeviceKind::Reader)?).await?.1)
+    }
+
+    /// Gives a reader an order that is void after so long.
+    pub async fn order(&self, reader: &str, command: &str, ttl: Duration) -> Result<CommandId> {
+        let order = Order {
+            branch: self.branch,
+            target: Some(Target {
+                kind: protocol::sync::entry::DeviceKind::Reader,
+                code: reader.parse()?,
+            }),
+            command: command.to_owned(),
+            args: serde_json::Map::new(),
+            ttl: ttl.try_into()?,
+        };
+        let mut tx = self.db.begin().await?;
+        let id = edges::give_command(&mut tx, &order, &Clock::system()).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// How an order ended, as far as the branch has told.
+    pub async fn outcome(&self, order: CommandId) -> Result<Option<String>> {
+        let outcome = "SELECT outcome FROM commands WHERE id = $1 AND NOT is_assumed";
+        let outcome = sqlx::query_scalar(outcome).bind(order.0).fetch_optional(&self.db).await?;
+        Ok(outcome.flatten())
+    }
+
+    /// Whether an order is void by now.
+    pub async fn is_void(&self, order: CommandId) -> Result<bool> {
+        let is_void = "SELECT expires_at < now() FROM commands WHERE id = $1";
+        Ok(sqlx::query_scalar(is_void).bind(order.0).fetch_one(&self.db).await?)
     }
 
     /// Adds an observer of everything that may be observed.

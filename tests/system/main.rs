@@ -2,9 +2,11 @@
 
 mod clock;
 mod demo;
+mod doors;
 mod kills;
 mod outage;
 mod power_cut;
 mod read_only;
+mod set_up;
 mod small_disk;
 mod uplink;

@@ -165,6 +165,13 @@ impl Clock {
         }
     }
 
+    /// How long ago something was that carries the cloud's time; 0 while that is not known.
+    pub fn cloud_age_ms(&self, made_ms: i64) -> u64 {
+        let known = self.0.cloud_offset_ms.load(Relaxed) != UNKNOWN;
+        let age_ms = self.cloud_ms().saturating_sub(made_ms);
+        if known { u64::try_from(age_ms).unwrap_or(0) } else { 0 }
+    }
+
     /// Takes over the cloud's time out of an answer to a question that was asked at `asked_mono_ms`.
     pub fn learn_cloud_time(&self, now_ms: i64, asked_mono_ms: u64) {
         let answered = self.mono_ms();

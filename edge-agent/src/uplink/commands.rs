@@ -80,13 +80,15 @@ async fn fetch(uplink: &Uplink, cloud: &Cloud, fetched: mpsc::Sender<(Commands, 
     loop {
         uplink.link.hold().await;
         let asked = Instant::now();
-        // Their time to live counts from when the answer was made, which is not before now minus its way here;
-        // the wait is the cloud's. So it is taken from the arrival: at worst one way too long.
+        // Their time to live counts from when the answer was made. A line that stalled may have held it back for long.
         match ask(cloud).await {
             Ok(commands) => {
                 uplink.link.reached(Lane::Commands);
                 backoff.reset();
-                if fetched.send((commands, uplink.clock.mono_ms())).await.is_err() {
+                let age_ms =
+                    commands.now_ms.map_or(0, |made_ms| uplink.clock.cloud_age_ms(made_ms));
+                let made_ms = uplink.clock.mono_ms().saturating_sub(age_ms);
+                if fetched.send((commands, made_ms)).await.is_err() {
                     return;
                 }
                 tokio::time::sleep_until(asked + ASK_EVERY).await;
@@ -103,7 +105,7 @@ async fn ask(cloud: &Cloud) -> Result<Commands, Failure> {
     let url = cloud.url("/commands?wait_s=25");
     let answer = cloud.call(|clients| clients.poll.get(&url)).await?;
     if answer.status() == StatusCode::NO_CONTENT {
-        return Ok(Commands { items: Vec::new() });
+        return Ok(Commands { items: Vec::new(), now_ms: None });
     }
     json(answer).await
 }

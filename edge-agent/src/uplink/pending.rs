@@ -52,7 +52,7 @@ const REMEMBER_MS: u64 = 600_000;
 const MAX_WAITING: usize = 10_000;
 
 impl Pending {
-    /// Takes in a command that was told at `told_ms`. One that is known already stays as it is.
+    /// Takes in a command of an answer that was made at `told_ms`. One that is known already stays as it is.
     pub(super) fn add(&mut self, command: Command, told_ms: u64) {
         if self.waiting.len() >= MAX_WAITING {
             return; // It is told again.

@@ -368,7 +368,7 @@ async fn commands(State(cloud): State<FakeCloud>) -> Response {
     };
     let mut changed = cloud.changed.subscribe();
     let _ = changed.wait_for(|_| cloud.look(|seen| !open(seen).is_empty())).await;
-    Json(Commands { items: cloud.look(open) }).into_response()
+    Json(Commands { items: cloud.look(open), now_ms: None }).into_response()
 }
 
 async fn result(

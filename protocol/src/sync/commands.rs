@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Commands {
     /// In the order they were given.
     pub items: Vec<Command>,
+    /// Unix milliseconds by the cloud's clock when the answer was made: a slow line counts against the time to live.
+    #[serde(default)]
+    pub now_ms: Option<i64>,
 }
 
 /// One order. It is told again until its result is known.
@@ -22,7 +25,7 @@ pub struct Command {
     pub command: String,
     /// With what.
     pub args: serde_json::Map<String, serde_json::Value>,
-    /// It is void this long after this answer was made, counted monotonically.
+    /// It is void this long after this answer was made (`now_ms`), counted monotonically from then on.
     pub ttl_ms: u64,
 }
 

@@ -1,12 +1,10 @@
-//! Bytes per sample on the wire, and time per sample (printed only).
+//! Bytes per sample on the wire and in the journal. How long packing takes is measured by `make bench`.
 
 use crate::gym;
 use protocol::ids::DeviceId;
 use protocol::machine::{TimedSample, columns};
-use protocol::mqtt::payloads::{parse_telemetry, telemetry_json};
 use protocol::sync::batch::{Batch, MachineTelemetry};
 use protocol::time::Stamp;
-use std::time::Instant;
 use uuid::Uuid;
 
 fn batch(machines: u64, samples: usize) -> Batch {
@@ -55,49 +53,4 @@ fn a_group_of_the_journal_takes_at_most_twenty_bytes_per_sample() {
     let each = packed.len() as f64 / group.len() as f64;
     println!("journal, one group of 200 machines x 5 samples: {each:.2} bytes per sample");
     assert!(each <= 20.0);
-}
-
-#[test]
-fn packing_is_measured() {
-    for count in [1, 3, 30, 300, 3_000] {
-        let samples = gym::treadmill(1, count);
-        let rounds = 30_000 / count;
-        let start = Instant::now();
-        let mut block = Vec::new();
-        for _ in 0..rounds {
-            block = columns::encode(&samples);
-        }
-        let encoded = start.elapsed();
-        let start = Instant::now();
-        for _ in 0..rounds {
-            assert_eq!(columns::decode(&block).unwrap().len(), count);
-        }
-        let decoded = start.elapsed();
-        let start = Instant::now();
-        for _ in 0..rounds {
-            columns::summary(&block).unwrap();
-        }
-        let summarised = start.elapsed();
-        let total = (rounds * count) as f64;
-        println!(
-            "{count} samples: {:.1} bytes each; encode {:.0} ns, decode {:.0} ns, summary {:.0} ns",
-            block.len() as f64 / count as f64,
-            encoded.as_nanos() as f64 / total,
-            decoded.as_nanos() as f64 / total,
-            summarised.as_nanos() as f64 / total
-        );
-    }
-}
-
-#[test]
-fn reading_json_is_measured() {
-    let samples = gym::treadmill(1, 1_000).into_iter().map(|timed| timed.sample);
-    let messages: Vec<_> = samples.map(|sample| telemetry_json(&[sample])).collect();
-    let bytes: usize = messages.iter().map(Vec::len).sum();
-    let start = Instant::now();
-    for _ in 0..20 {
-        assert!(messages.iter().all(|message| parse_telemetry(message).is_ok()));
-    }
-    let each = start.elapsed().as_nanos() as f64 / 20_000.0;
-    println!("JSON of {} bytes: {each:.0} ns", bytes / messages.len());
 }

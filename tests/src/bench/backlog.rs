@@ -70,6 +70,14 @@ fn rows(
     let factor = |peer: Duration| peer.as_secs_f64() / drained.as_secs_f64();
     let rate = |took: Duration| grouped(count / took.as_secs_f64());
     let per_sample = float(bytes) / count;
+    let against = |what: &str, peer: Duration| {
+        Row::judged(
+            what,
+            format!("{}/s", rate(drained)),
+            format!("{:.2} x COPY of the same as rows: {}/s", factor(peer), rate(peer)),
+            factor(peer) >= COPY_FACTOR,
+        )
+    };
     vec![
         Row::judged(
             "live state in the cloud, 1 000 000 samples behind it",
@@ -77,18 +85,8 @@ fn rows(
             format!("at most {LIVE_LIMIT:?} after the link is back"),
             live <= LIVE_LIMIT,
         ),
-        Row::judged(
-            "backlog drain, edge journal to Postgres",
-            format!("{}/s", rate(drained)),
-            format!(
-                "{:.2} x COPY of the same as rows: {}/s (without a key {:.2} x: {}/s)",
-                factor(copied.keyed),
-                rate(copied.keyed),
-                factor(copied.bare),
-                rate(copied.bare)
-            ),
-            factor(copied.keyed) >= COPY_FACTOR,
-        ),
+        against("backlog drain, journal to Postgres, COPY with a key", copied.keyed),
+        against("  the same, COPY into a table without any key", copied.bare),
         Row::judged(
             "bytes on the wire per sample, backlog",
             format!("{per_sample:.2} B"),

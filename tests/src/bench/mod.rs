@@ -2,6 +2,7 @@
 
 mod acks;
 mod backlog;
+mod codec;
 mod copy;
 mod disk;
 pub mod flood;
@@ -38,6 +39,9 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("wire") {
         wire::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("codec") {
+        codec::measure()?.iter().for_each(tell);
     }
     if is_wanted("memory") {
         memory::measure().await?.iter().for_each(tell);

@@ -41,9 +41,11 @@ pub async fn measure() -> Result<Vec<Row>> {
     .await?;
     let all = scene.link.bytes_up() - before;
     let batches = scene.edge.metric("gymwire_uplink_batch_bytes_total").await?;
+    let states = scene.edge.metric("gymwire_uplink_state_bytes_total").await?;
     scene.edge.stop().await?;
     scene.cloud.stop().await?;
     let per_sample = batches / f64::from(sent);
+    let bodies = (batches + states) / f64::from(sent);
     let with_live = f64::from(u32::try_from(all)?) / f64::from(sent);
     Ok(vec![
         Row::judged(
@@ -51,6 +53,11 @@ pub async fn measure() -> Result<Vec<Row>> {
             format!("{per_sample:.1} B"),
             format!("at most {LIMIT} B, batches with sets and states"),
             per_sample <= LIMIT,
+        ),
+        Row::told(
+            "  all bodies: batches and the states of the live lane",
+            format!("{bodies:.1} B"),
+            "each sample goes up twice: as history, and for who watches".to_owned(),
         ),
         Row::told(
             "  with the live lane, long polls and all HTTP headers",

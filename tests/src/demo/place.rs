@@ -85,3 +85,39 @@ impl Ports {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+
+    #[test]
+    fn a_port_in_use_is_named_and_another_one_is_taken() -> Result<()> {
+        // Whoever has it, we or somebody else: it is in use.
+        let _taken = [8080, 1883, 8883, 9090].map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let said = Mutex::new(Vec::new());
+
+        let ports = Ports::choose(false, &|text| said.lock().unwrap().push(text.to_owned()))?;
+
+        let said = said.into_inner()?;
+        assert_eq!(said.len(), 4, "{said:?}");
+        let http = ports.http.port();
+        assert_ne!(http, 8080);
+        assert_eq!(
+            said[0],
+            format!("port 8080 is in use by another program: the cloud is on 127.0.0.1:{http}")
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn a_second_demo_in_a_folder_is_refused() -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let _first = hold(folder.path())?;
+
+        let second = hold(folder.path()).unwrap_err();
+
+        assert!(second.to_string().contains("another demo runs in"));
+        Ok(())
+    }
+}

@@ -79,6 +79,8 @@ pub struct BatchAnswer {
 pub struct Commands {
     /// In the order they were given.
     pub items: Vec<Command>,
+    /// When this answer was made, in Unix milliseconds.
+    pub now_ms: i64,
 }
 
 /// One order.

@@ -83,7 +83,8 @@ pub async fn list_commands(
     loop {
         let items = tell(&app, &caller).await?;
         if !items.is_empty() || Instant::now() >= until || app.stop.is_cancelled() {
-            return Ok(Json(Commands { items }));
+            let now_ms = app.clock.now().unix_timestamp_nanos() / 1_000_000;
+            return Ok(Json(Commands { items, now_ms: i64::try_from(now_ms).ok() }));
         }
         // What was told already is told again after a while; nobody signals that.
         let look_again = until.min(Instant::now() + TELL_AGAIN);
