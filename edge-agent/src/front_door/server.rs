@@ -135,6 +135,11 @@ impl Publisher {
         self.sessions.is_online(device)
     }
 
+    /// Whether a device is connected now and has subscribed to this topic.
+    pub fn hears(&self, device: DeviceId, topic: &str) -> bool {
+        self.sessions.hears(device, topic)
+    }
+
     /// How many devices are connected now.
     pub fn connected(&self) -> usize {
         self.sessions.count()

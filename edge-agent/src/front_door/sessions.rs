@@ -4,7 +4,7 @@
 use super::codec::Reason;
 use super::urgent::{Urgent, Urgently};
 use protocol::ids::DeviceId;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Live {
     why: OnceLock<Reason>,
     ended: CancellationToken,
     urgent: Arc<Urgent>,
+    /// What it has subscribed to.
+    filters: Mutex<HashSet<String>>,
 }
 
 /// Takes the connection out of the list when it is dropped.
@@ -62,6 +64,18 @@ impl Sessions {
         self.lock().contains_key(&device)
     }
 
+    /// A device has subscribed.
+    pub fn subscribed(&self, device: DeviceId, filter: &str) {
+        if let Some(live) = self.lock().get(&device) {
+            live.filters().insert(filter.to_owned());
+        }
+    }
+
+    /// Whether a device is connected and has subscribed to just this topic: what is said before it has is lost.
+    pub fn hears(&self, device: DeviceId, topic: &str) -> bool {
+        self.lock().get(&device).is_some_and(|live| live.filters().contains(topic))
+    }
+
     pub fn count(&self) -> usize {
         self.lock().len()
     }
@@ -72,6 +86,10 @@ impl Sessions {
 }
 
 impl Live {
+    fn filters(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.filters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn end(&self, why: Reason) {
         let _ = self.why.set(why);
         self.stop.cancel();
@@ -131,6 +149,19 @@ mod tests {
         let _first = sessions.log_in(DEVICE, 1).await.unwrap();
 
         assert!(sessions.log_in(OTHER, 1).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn who_is_connected_hears_nothing_before_it_has_subscribed() {
+        let sessions = Sessions::default();
+        let first = sessions.log_in(DEVICE, 1).await.unwrap();
+        assert!(!sessions.hears(DEVICE, "commands"));
+
+        sessions.subscribed(DEVICE, "commands");
+
+        assert!(sessions.hears(DEVICE, "commands") && !sessions.hears(DEVICE, "other"));
+        drop(first);
+        assert!(!sessions.hears(DEVICE, "commands"));
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ impl Reader<'_> {
         for (filter, change) in todo {
             if let Ok(received) = self.link_up(&filter, change).await {
                 new_link = new_link.or(received);
+                self.connection.door.sessions.subscribed(self.rights.device().id, &filter);
             } else {
                 info!("a subscription failed because the fan-out has stopped");
             }
@@ -60,7 +61,7 @@ impl Reader<'_> {
             link
         } else {
             let (link, rx) = self.connection.door.fan_out.link().await?;
-            if self.rights.device().kind == DeviceKind::Observer {
+            if self.rights.device().id.kind == DeviceKind::Observer {
                 self.connection.door.fan_out.count_observer(true);
             }
             received = Some(rx);
@@ -94,7 +95,7 @@ impl Reader<'_> {
     /// Gives the router its link back.
     pub async fn unlink(self, rx: Option<LinkRx>) {
         let Some(link) = self.link else { return };
-        if self.rights.device().kind == DeviceKind::Observer {
+        if self.rights.device().id.kind == DeviceKind::Observer {
             self.connection.door.fan_out.count_observer(false);
         }
         drop(rx);

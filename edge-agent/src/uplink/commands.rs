@@ -59,8 +59,8 @@ async fn step(
     let find = |target: &protocol::sync::commands::Target| {
         uplink.registry.by_code(target.code.as_str()).filter(|device| device.kind == target.kind)
     };
-    let is_online = |device: DeviceId| uplink.publisher.online(device);
-    for step in pending.steps(uplink.clock.mono_ms(), find, is_online) {
+    let hears = |device: DeviceId, topic: &str| uplink.publisher.hears(device, topic);
+    for step in pending.steps(uplink.clock.mono_ms(), find, hears) {
         match step {
             Step::Publish(publish) => {
                 if let Err(error) = uplink.publisher.publish(publish).await {

@@ -1,6 +1,6 @@
-//! Commands that are being carried out. Pure: time and who is online come in, messages and reports go out.
+//! Commands that are being carried out. Pure: time and who listens come in, messages and reports go out.
 //!
-//! A command is published once, when its device is online, with the time to live that is left; counted
+//! A command is published once, when its device hears it, with the time to live that is left; counted
 //! monotonically, so that no clock jump makes an old one move a door.
 
 use crate::journal::Publish;
@@ -80,7 +80,7 @@ impl Pending {
         &mut self,
         now_ms: u64,
         find: impl Fn(&Target) -> Option<Arc<Device>>,
-        is_online: impl Fn(DeviceId) -> bool,
+        hears: impl Fn(DeviceId, &str) -> bool,
     ) -> Vec<Step> {
         self.waiting.retain(|_, waiting| {
             waiting.state != State::Reported || now_ms < waiting.void_at_ms + REMEMBER_MS
@@ -88,7 +88,7 @@ impl Pending {
         let mut waiting: Vec<_> = self.waiting.values_mut().collect();
         // UUIDv7: in the order they were given.
         waiting.sort_by_key(|waiting| waiting.command.id);
-        waiting.into_iter().filter_map(|one| one.step(now_ms, &find, &is_online)).collect()
+        waiting.into_iter().filter_map(|one| one.step(now_ms, &find, &hears)).collect()
     }
 }
 
@@ -97,7 +97,7 @@ impl Waiting {
         &mut self,
         now_ms: u64,
         find: &impl Fn(&Target) -> Option<Arc<Device>>,
-        is_online: &impl Fn(DeviceId) -> bool,
+        hears: &impl Fn(DeviceId, &str) -> bool,
     ) -> Option<Step> {
         if self.state == State::Reported {
             return None;
@@ -120,11 +120,13 @@ impl Waiting {
             let detail = format!("the branch has no such device: {}", target.code);
             return Some(self.report(Outcome::Unknown, Some(detail)));
         };
-        let is_there = is_online(device.id) || device.bridge.is_some_and(is_online);
-        is_there.then(|| self.publish(&device, role, now_ms))
+        let topic = Topic::Commands(role, device.code.clone()).to_string();
+        let speakers = [Some(device.id), device.bridge];
+        let is_heard = speakers.into_iter().flatten().any(|speaker| hears(speaker, &topic));
+        is_heard.then(|| self.publish(&device, topic, now_ms))
     }
 
-    fn publish(&mut self, device: &Device, role: Role, now_ms: u64) -> Step {
+    fn publish(&mut self, device: &Device, topic: String, now_ms: u64) -> Step {
         self.state = State::Published(device.id);
         let message = CommandMessage {
             id: self.command.id,
@@ -133,7 +135,7 @@ impl Waiting {
             ttl_ms: self.void_at_ms - now_ms,
         };
         Step::Publish(Publish {
-            topic: Topic::Commands(role, device.code.clone()).to_string(),
+            topic,
             payload: serde_json::to_vec(&message).expect("a command is plain JSON").into(),
             retain: false,
         })
@@ -179,7 +181,7 @@ mod tests {
 
     fn steps(pending: &mut Pending, now_ms: u64, is_online: bool) -> Vec<Step> {
         let find = |target: &Target| (target.code.as_str() == "bike-1").then(bike);
-        pending.steps(now_ms, find, |_| is_online)
+        pending.steps(now_ms, find, |_, _| is_online)
     }
 
     fn reported(outcome: Outcome) -> Vec<Step> {

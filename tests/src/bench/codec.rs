@@ -8,7 +8,7 @@ use protocol::machine::{Sample, TimedSample, columns};
 use protocol::mqtt::payloads::{parse_telemetry, telemetry_json};
 use tokio::time::Instant;
 
-const SAMPLES: usize = 3_000;
+const SAMPLES: u32 = 3_000;
 const ROUNDS: u32 = 20;
 
 /// Columns and JSON.
@@ -39,13 +39,13 @@ pub fn measure() -> Result<Vec<Row>> {
 fn samples() -> Vec<Sample> {
     let mut machine = gym::machines(40, &Seed::new(1)).remove(0);
     let mut samples = Vec::new();
-    while samples.len() < SAMPLES {
+    while samples.len() < SAMPLES as usize {
         samples.extend(machine.tick(None).into_iter().filter_map(|said| match said {
             Said::Sample(sample) => Some(sample),
             _ => None,
         }));
     }
-    samples.truncate(SAMPLES);
+    samples.truncate(SAMPLES as usize);
     samples
 }
 
@@ -55,5 +55,5 @@ fn each(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
     for _ in 0..ROUNDS {
         work()?;
     }
-    Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS) / SAMPLES as f64)
+    Ok(start.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS * SAMPLES))
 }

@@ -100,9 +100,9 @@ impl Private {
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let account = Account::for_server()?;
         let folder = std::path::absolute(&options.folder)?;
-        account.own_folder(&folder)?;
         let data = folder.join("data");
         let programs = Programs::find(&data)?;
+        account.own_folder(&folder)?;
         let users = lock_file(&folder.join("users.lock"))?;
         let starting = lock_file(&folder.join("start.lock"))?;
         let _starting = lock(starting, FlockOperation::LockExclusive).await?;
