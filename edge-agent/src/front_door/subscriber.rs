@@ -61,7 +61,7 @@ impl Reader<'_> {
             link
         } else {
             let (link, rx) = self.connection.door.fan_out.link().await?;
-            if self.rights.device().id.kind == DeviceKind::Observer {
+            if self.rights.device().kind == DeviceKind::Observer {
                 self.connection.door.fan_out.count_observer(true);
             }
             received = Some(rx);
@@ -95,7 +95,7 @@ impl Reader<'_> {
     /// Gives the router its link back.
     pub async fn unlink(self, rx: Option<LinkRx>) {
         let Some(link) = self.link else { return };
-        if self.rights.device().id.kind == DeviceKind::Observer {
+        if self.rights.device().kind == DeviceKind::Observer {
             self.connection.door.fan_out.count_observer(false);
         }
         drop(rx);
