@@ -117,6 +117,7 @@ impl Writer {
             known.recent.note(id, stamp);
         }
         known.rejects.absorb(&self.memory.rejects, number);
+        known.spent.absorb(&self.memory.spent);
         known.starts.absorb(&self.memory.starts, number);
         let values = self.memory.retained.all();
         let is_gone = |topic: &&String| !values.iter().any(|(kept, _)| kept == *topic);
@@ -149,7 +150,9 @@ impl Writer {
             *shared = epochs;
         });
         let _ = std::fs::remove_dir_all(memory_disk);
+        let decider = std::mem::take(&mut self.memory.decider);
         self.memory = found.store.memory;
+        self.memory.decider = decider;
         (self.path, self.config) = (path.clone(), exile.home);
         let checkpointer = Checkpointer::start(path.clone(), self.config.synchronous)?;
         self.upkeep.start_anew(checkpointer, behind);

@@ -34,6 +34,17 @@ impl LetIn {
         }
     }
 
+    /// Takes over what a newer table says: who is not in it was not let in last time.
+    pub fn become_like(&mut self, newer: &Self) {
+        for &gone in self.members.difference(&newer.members) {
+            self.changed.insert(gone, false);
+        }
+        for &new in newer.members.difference(&self.members) {
+            self.changed.insert(new, true);
+        }
+        self.members.clone_from(&newer.members);
+    }
+
     /// Writes what changed, as part of the caller's transaction.
     pub fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         for (member, is_in) in &self.changed {

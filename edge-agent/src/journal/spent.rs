@@ -101,6 +101,23 @@ impl Spent {
         }
     }
 
+    /// Takes over what another memory knows as used. What either of them may have forgotten counts as used.
+    pub fn absorb(&mut self, other: &Self) {
+        for (&card, &counter) in &other.counters {
+            self.use_counter(card, counter);
+        }
+        for &(_, code) in &other.order {
+            if self.known.insert(code.id) {
+                self.order.push_back((self.next, code));
+                self.next += 1;
+            }
+        }
+        self.let_in.become_like(&other.let_in);
+        self.complete_since_s = self.complete_since_s.max(other.complete_since_s);
+        self.forgotten_to_s = self.forgotten_to_s.max(other.forgotten_to_s);
+        self.has_changed_marks = true;
+    }
+
     /// Writes what changed, as part of the caller's transaction.
     pub fn save(&self, connection: &Connection) -> rusqlite::Result<()> {
         self.let_in.save(connection)?;
@@ -255,6 +272,22 @@ mod tests {
 
         assert!(!read.use_code(code(1, NOON), UNCERTAIN));
         assert!(read.use_code(code(3, NOON + 101), UNCERTAIN));
+    }
+
+    #[test]
+    fn what_another_memory_knows_as_used_is_used() {
+        let (mut spent, mut other) = (Spent::default(), Spent::default());
+        spent.use_counter(CARD, 5);
+        spent.use_code(code(1, NOON), at(NOON));
+        other.use_counter(CARD, 7);
+        other.use_code(code(2, NOON), at(NOON));
+
+        spent.absorb(&other);
+
+        let mut read = reopened(&spent);
+        assert!(!read.use_counter(CARD, 7) && read.use_counter(CARD, 8));
+        let is_used = |read: &mut Spent, n| !read.use_code(code(n, NOON), at(NOON));
+        assert!(is_used(&mut read, 1) && is_used(&mut read, 2) && !is_used(&mut read, 3));
     }
 
     #[test]
