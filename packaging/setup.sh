@@ -8,6 +8,9 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
 has_paho() { PYTHONPATH=.gymwire/python python3 -c 'import paho.mqtt.client' 2>/dev/null; }
+# Card readers are tested against libnfc, and its headers are read by libclang.
+has_libnfc() { has pkg-config && pkg-config --exists libnfc; }
+has_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null; }
 
 packages=()
 has cc || packages+=(build-essential)
@@ -16,6 +19,11 @@ has_postgres || packages+=(postgresql-15)
 has mosquitto || packages+=(mosquitto)
 has mosquitto_pub || packages+=(mosquitto-clients)
 has strace || packages+=(strace)
+has pkg-config || packages+=(pkg-config)
+has_libnfc || packages+=(libnfc-dev)
+has_libclang || packages+=(libclang-dev)
+has nfc-list || packages+=(libnfc-bin)
+has nfc-mfultralight || packages+=(libnfc-examples)
 has python3 || packages+=(python3)
 if ! has python3 || ! python3 -m pip --version >/dev/null 2>&1; then
   has python3 && has_paho || packages+=(python3-pip)

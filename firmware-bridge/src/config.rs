@@ -3,10 +3,12 @@
 mod board;
 mod door;
 mod keyboard;
+mod nfc;
 
 pub use board::BoardConfig;
 pub use door::DoorConfig;
 pub use keyboard::{KeyboardConfig, LayoutKey};
+pub use nfc::{NfcConfig, NfcDriver, SunNameKeys};
 
 use crate::queue::QueueConfig;
 use anyhow::{Context, Result, bail};
@@ -46,6 +48,9 @@ pub struct Config {
     /// The QR scanners.
     #[serde(default)]
     pub scanner: Vec<ScannerConfig>,
+    /// The readers of cards and phones.
+    #[serde(default)]
+    pub nfc: Vec<NfcConfig>,
     /// The doors.
     #[serde(default)]
     pub door: Vec<DoorConfig>,
@@ -165,6 +170,7 @@ impl Config {
         if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
             bail!("log.level: {error}");
         }
+        nfc::check(&self.nfc)?;
         door::check(&self.door)?;
         let (mut codes, mut ports) = (BTreeSet::new(), BTreeSet::new());
         for scanner in &self.scanner {
@@ -297,7 +303,7 @@ fn three_seconds() -> u32 {
 fn environment() -> Env {
     let ours = |key: &figment::value::UncasedStr| {
         let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-        ["agent", "queue", "log", "scanner", "door", "keyboard", "board"]
+        ["agent", "queue", "log", "scanner", "nfc", "door", "keyboard", "board"]
             .contains(&section.as_str())
     };
     Env::prefixed("GYMWIRE_").filter(ours).split("__")

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::drivers::{board, door, keyboard, scanner};
+use crate::drivers::{board, door, keyboard, nfc, scanner};
 use crate::orders;
 use crate::publisher::{Patience, Publisher};
 use crate::queue::{Outbox, Queue};
@@ -42,7 +42,11 @@ pub async fn run(config: Config) -> Result<()> {
 /// The tasks of a bridge; they end when `stop` is cancelled.
 pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<()>>> {
     config.agent.warn_if_exposed();
-    if config.scanner.is_empty() && config.keyboard.is_empty() && config.board.is_empty() {
+    if config.scanner.is_empty()
+        && config.nfc.is_empty()
+        && config.keyboard.is_empty()
+        && config.board.is_empty()
+    {
         warn!("no device is configured: see `firmware-bridge probe` for what is attached");
     }
     let outbox = Outbox::start(Queue::open(&config.queue.config())?)?;
@@ -50,6 +54,9 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     let mut tasks = JoinSet::new();
     for device in config.scanner {
         tasks.spawn(scanner::run(device, desk.clone(), stop.clone()));
+    }
+    for device in config.nfc {
+        tasks.spawn(nfc::run(device, desk.clone(), stop.clone()));
     }
     for device in config.door {
         tasks.spawn(door::run(device, desk.clone(), stop.clone()));

@@ -46,7 +46,11 @@ fn the_example_names_every_key_with_its_default() {
     let example_text = fs::read_to_string(&example).unwrap();
     let example = Config::load(Some(&example), flags).unwrap();
 
-    let tables = scanner_table("") + &door_table("") + &keyboard_table("") + &board_table("");
+    let tables = scanner_table("")
+        + &nfc_table("")
+        + &door_table("")
+        + &keyboard_table("")
+        + &board_table("");
     let minimal = place.load("", &tables).unwrap();
     assert_eq!(example.queue, minimal.queue);
     assert_eq!(example.log, minimal.log);
@@ -59,12 +63,17 @@ fn the_example_names_every_key_with_its_default() {
         (shown.baud, shown.ending, shown.repeat_ms),
         (default.baud, default.ending, default.repeat_ms)
     );
+    let (shown, default) = (&example.nfc[0], &minimal.nfc[0]);
+    assert_eq!(
+        (shown.driver, shown.baud, &shown.sun),
+        (default.driver, default.baud, &default.sun)
+    );
     assert_eq!(example.door[0].limits(), minimal.door[0].limits());
     let keys = json!(minimal);
     let sections = ["agent", "queue", "log"].map(|section| &keys[section]);
     for section in sections
         .into_iter()
-        .chain(["scanner", "door", "keyboard", "board"].map(|section| &keys[section][0]))
+        .chain(["scanner", "nfc", "door", "keyboard", "board"].map(|section| &keys[section][0]))
     {
         for key in section.as_object().unwrap().keys() {
             assert!(example_text.contains(&format!("{key} = ")), "{key} is not in the example");
@@ -117,6 +126,10 @@ fn board_table(keys: &str) -> String {
 
 fn scanner_table(keys: &str) -> String {
     format!("[[scanner]]\ncode = \"door\"\nport = \"/dev/door\"\n{keys}\n")
+}
+
+fn nfc_table(keys: &str) -> String {
+    format!("[[nfc]]\ncode = \"door\"\nport = \"/dev/nfc\"\n{keys}\n")
 }
 
 fn door_table(keys: &str) -> String {
@@ -178,6 +191,9 @@ fn every_wrong_key_is_refused_by_name() {
             "scanner.0.port: is missing",
         ),
         (place.refused("", &scanner_table("").repeat(2)), "scanner.code: door is there twice"),
+        (place.refused("", &nfc_table("").repeat(2)), "nfc.code: door is there twice"),
+        (place.refused("", &nfc_table("driver = \"usb\"")), "nfc.0.driver"),
+        (place.refused("", &nfc_table("sun.enc = \"a&b\"")), "nfc.sun.enc"),
         (place.refused("", &door_table("").replace("GPIO17", "unix:relay")), "door.0.line"),
         (place.refused("", &door_table("").replace("\"door\"", "")), "door.readers"),
         (place.refused("", &door_table("").repeat(2)), "door.readers: door is there twice"),

@@ -3,4 +3,5 @@
 pub mod board;
 pub mod door;
 pub mod keyboard;
+pub mod nfc;
 pub mod scanner;

@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod keyboard;
+pub mod pn532;
 pub mod pty;
 pub mod relay;
 pub mod scanner;
@@ -27,6 +28,13 @@ pub enum Device {
         /// Sends `]Q1` before a code.
         #[arg(long)]
         aim: bool,
+    },
+    /// A card reader to which is held what is typed: `card UID`, `tag UID ADDRESS`, `ntag424`, `phone MEMBER_NO`,
+    /// `remove`; `!unplug` and `!plug` pull and put back its cable.
+    Nfc {
+        /// Where the port appears.
+        #[arg(long, value_name = "PATH")]
+        link: PathBuf,
     },
     /// A relay that says `on` and `off`.
     Relay {
@@ -51,6 +59,7 @@ impl Device {
     pub async fn play(self) -> anyhow::Result<()> {
         match self {
             Self::Scanner { link, ending, aim } => scanner::play(&link, ending, aim).await,
+            Self::Nfc { link } => pn532::play(&link).await,
             Self::Relay { socket } => relay::play(&socket).await,
             Self::Board { link, code } => board::play(&link, &code).await,
         }

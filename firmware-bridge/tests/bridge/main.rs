@@ -14,6 +14,7 @@ mod hearing;
 
 mod keyboards;
 mod link;
+mod nfc;
 mod probing;
 mod program;
 mod publishing;
@@ -28,6 +29,22 @@ use std::time::Duration;
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let wait = async {
         while !condition() {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), wait).await.is_ok(),
+        "waited in vain: {what}"
+    );
+}
+
+/// The same for a condition that must be asked for.
+async fn until_true<F: Future<Output = std::io::Result<bool>>>(
+    what: &str,
+    mut condition: impl FnMut() -> F,
+) {
+    let wait = async {
+        while !condition().await.unwrap() {
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
     };
@@ -58,6 +75,7 @@ fn bare(folder: &Path, port: u16) -> Config {
         agent: agent(folder, port),
         queue: QueueKeys { path: folder.join("queue"), max_bytes: 1 << 20 },
         log: LogConfig::default(),
+        nfc: Vec::new(),
         scanner: Vec::new(),
         door: Vec::new(),
         keyboard: Vec::new(),

@@ -5,5 +5,9 @@ pub mod board;
 pub mod csafe;
 pub mod keyboard;
 #[cfg(feature = "std")]
+pub mod pn532;
+#[cfg(feature = "std")]
 pub mod probe;
 pub mod scanner;
+#[cfg(feature = "std")]
+pub mod tag;

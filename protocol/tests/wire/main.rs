@@ -12,6 +12,7 @@ mod gym;
 mod hce;
 mod noise;
 mod payloads;
+mod pn532;
 mod qr;
 mod roster;
 mod round_trips;
