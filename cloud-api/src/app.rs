@@ -4,9 +4,11 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domains::accounts::{Passwords, Throttle, Tokens};
 use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls};
+use crate::domains::organizations;
 use crate::events::Bus;
 use crate::http::ops;
 use crate::keys::Keys;
+use crate::secrets::Secrets;
 use anyhow::Context;
 use sqlx::PgPool;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub struct App {
     pub clock: Clock,
     pub config: Arc<Config>,
     pub keys: Arc<Keys>,
+    pub secrets: Arc<Secrets>,
     pub passwords: Passwords,
     pub throttle: Arc<Throttle>,
     pub tokens: Arc<Tokens>,
@@ -47,10 +50,13 @@ impl App {
         ops::recorder();
         let mut tx = db.begin().await?;
         let keys = Keys::load(&mut tx, clock.now()).await.context("no signing keys")?;
+        let secrets = Secrets::new(&config.service);
+        organizations::check_secrets(&mut tx, &secrets).await?;
         tx.commit().await?;
         Ok(Self {
             db,
             keys: Arc::new(keys),
+            secrets: Arc::new(secrets),
             passwords: Passwords::new(&config.auth)?,
             throttle: Arc::new(Throttle::new(&config.auth)),
             tokens: Arc::new(Tokens::new(config.auth.access_token_s)),

@@ -60,6 +60,12 @@ id! {
     CommandId,
     /// Somebody who can log in.
     UserId,
+    /// Somebody who trains.
+    MemberId,
+    /// A member's right to use branches.
+    MembershipId,
+    /// A card or a phone of a member.
+    CredentialId,
 }
 
 macro_rules! same_as_on_the_wire {
@@ -78,4 +84,13 @@ macro_rules! same_as_on_the_wire {
     )+};
 }
 
-same_as_on_the_wire!(OrganizationId, BranchId, EdgeId, DeviceId, CommandId);
+same_as_on_the_wire!(
+    OrganizationId,
+    BranchId,
+    EdgeId,
+    DeviceId,
+    CommandId,
+    UserId,
+    MemberId,
+    CredentialId,
+);

@@ -13,8 +13,10 @@ pub mod keys;
 pub mod openapi;
 pub mod postgres;
 pub mod router;
+pub mod secrets;
 
 pub use app::App;
 pub use clock::Clock;
 pub use config::Config;
 pub use router::router;
+pub use secrets::Secrets;

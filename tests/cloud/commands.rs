@@ -137,10 +137,8 @@ async fn outside_development_log_lines_are_json() -> Result<()> {
 #[tokio::test]
 async fn the_seed_makes_a_gym_that_its_staff_can_log_in_to() -> Result<()> {
     let (db, folder) = (Db::new().await?, tempfile::tempdir()?);
-    let env = [("DATABASE_URL", db.url())];
-    let seeded: Value =
-        serde_json::from_str(&process::output("cloud-api", ["seed", "--json"], &env).await?)?;
     let mut cloud = Cloud::over(&db.url(), folder.path())?;
+    let seeded: Value = serde_json::from_str(&cloud.run(&["seed", "--json"]).await?)?;
     cloud.start().await?;
 
     let login = serde_json::json!({

@@ -4,6 +4,7 @@ use crate::db::Db;
 use anyhow::Result;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use cloud_api::config::Secret;
 use cloud_api::{App, Clock, Config};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,7 @@ impl Api {
     pub async fn with(mut config: Config) -> Result<Self> {
         config.auth.hash_memory_kib = 8;
         config.auth.hash_passes = 1;
+        config.service.secrets_key = Some(Secret::from("ab".repeat(32)));
         let db = Db::new().await?;
         let app =
             App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;

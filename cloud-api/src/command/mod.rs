@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError, Flags};
 use crate::domains::accounts::Passwords;
 use crate::postgres::{self, Postgres};
 use crate::router;
+use crate::secrets::Secrets;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use sqlx::PgPool;
@@ -117,6 +118,10 @@ impl Database {
 
     fn pool(&self) -> &PgPool {
         &self.postgres.pool
+    }
+
+    fn secrets(&self) -> Secrets {
+        Secrets::new(&self.config.service)
     }
 
     fn passwords(&self) -> anyhow::Result<Passwords> {

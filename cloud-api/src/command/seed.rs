@@ -1,12 +1,15 @@
 //! `seed`: a demo gym.
 
+mod members;
+
 use super::{Database, print};
 use crate::domains::accounts::{self, NewUser, Role};
 use crate::domains::branches::{self, Branch};
 use crate::domains::devices::{self, DeviceKind, MachineType, NewDevice, Secret};
 use crate::domains::edges;
-use crate::domains::organizations::{self, Organization};
+use crate::domains::organizations::{self, Organization, SunKeys};
 use crate::ids::{DeviceId, UserId};
+use crate::keys::Keys;
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
@@ -28,6 +31,9 @@ struct Seeded {
     branch: Branch,
     users: Vec<SeededUser>,
     devices: Vec<SeededDevice>,
+    members: Vec<members::SeededMember>,
+    /// What NTAG 424 cards of members prove themselves with.
+    sun_keys: serde_json::Value,
     /// Enrols the branch's edge, within the hour.
     enroll_code: String,
 }
@@ -61,9 +67,17 @@ impl Seed {
         let branch = branches::open(&mut tx, organization.id, BRANCH, "UTC", now).await?;
         let users = make_users(&mut tx, database, &organization, &branch, now).await?;
         let devices = make_devices(&mut tx, &branch, now).await?;
+        // Codes are signed, and nobody may have started the service yet.
+        Keys::load(&mut tx, now).await?;
+        let sun_keys = SunKeys::generate()?;
+        let secrets = database.secrets();
+        organizations::set_sun_keys(&mut tx, &secrets, organization.id, &sun_keys).await?;
+        let members = members::make(&mut tx, &branch, now).await?;
         let enroll_code = edges::make_enroll_code(&mut tx, branch.id, now).await?.to_string();
         tx.commit().await?;
-        let seeded = Seeded { organization, branch, users, devices, enroll_code };
+        let sun_keys = serde_json::from_str(sun_keys.expose())?;
+        let seeded =
+            Seeded { organization, branch, users, devices, members, sun_keys, enroll_code };
         if self.json { print(&serde_json::to_string(&seeded)?) } else { print(&seeded.lines()) }
     }
 }
@@ -82,6 +96,10 @@ impl Seeded {
             format!("{} {} secret {}", device.kind, device.code, device.secret)
         };
         lines.extend(self.devices.iter().map(device));
+        let member = |member: &members::SeededMember| {
+            format!("member {} {} ({})", member.member_no, member.display_name, member.expected)
+        };
+        lines.extend(self.members.iter().map(member));
         lines.push(format!("enrol code of the edge, good for an hour: {}", self.enroll_code));
         lines.join("\n")
     }

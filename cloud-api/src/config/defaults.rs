@@ -6,7 +6,12 @@ use std::path::PathBuf;
 
 impl Default for Service {
     fn default() -> Self {
-        Self { environment: Environment::Development, state_dir: PathBuf::from(".gymwire") }
+        Self {
+            environment: Environment::Development,
+            state_dir: PathBuf::from(".gymwire"),
+            secrets_key: None,
+            former_secrets_keys: Vec::new(),
+        }
     }
 }
 

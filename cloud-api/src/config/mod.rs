@@ -31,7 +31,14 @@ pub struct Service {
     pub environment: Environment,
     /// Where development keeps everything.
     pub state_dir: PathBuf,
+    /// Seals secrets in the database: 64 hexadecimal digits. Unset, a key file in `state_dir`.
+    pub secrets_key: Option<Secret>,
+    /// Keys that sealed before; they still open.
+    pub former_secrets_keys: Vec<Secret>,
 }
+
+/// Bytes of a key that seals secrets.
+pub const SECRETS_KEY_BYTES: usize = 32;
 
 /// Where it runs; also taken from `APP_ENV`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -179,6 +186,7 @@ impl Config {
                 "auth.hash_memory_kib: must be at least {MIN_HASH_MEMORY_KIB}"
             )));
         }
+        self.check_secrets()?;
         let is_origin = |origin: &String| {
             (origin.starts_with("http://") || origin.starts_with("https://"))
                 && origin.bytes().all(|b| b.is_ascii_graphic())
@@ -189,6 +197,26 @@ impl Config {
             }
             None => Ok(()),
         }
+    }
+
+    fn check_secrets(&self) -> Result<(), ConfigError> {
+        let Service { secrets_key, former_secrets_keys, .. } = &self.service;
+        let is_key = |key: &Secret| {
+            key.expose().len() == 2 * SECRETS_KEY_BYTES
+                && key.expose().bytes().all(|digit| digit.is_ascii_hexdigit())
+        };
+        let wrong = |key: &str| Err(ConfigError(format!("{key}: must be 64 hexadecimal digits")));
+        if secrets_key.as_ref().is_some_and(|key| !is_key(key)) {
+            return wrong("service.secrets_key");
+        }
+        if !former_secrets_keys.iter().all(is_key) {
+            return wrong("service.former_secrets_keys");
+        }
+        if secrets_key.is_none() && !former_secrets_keys.is_empty() {
+            let text = "service.former_secrets_keys: need a service.secrets_key";
+            return Err(ConfigError(text.to_owned()));
+        }
+        Ok(())
     }
 
     /// Where the private Postgres is kept.

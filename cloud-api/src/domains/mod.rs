@@ -6,5 +6,6 @@ pub mod branches;
 pub mod devices;
 pub mod edges;
 pub mod machines;
+pub mod members;
 pub mod organizations;
 pub mod telemetry;

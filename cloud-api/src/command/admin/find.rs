@@ -1,6 +1,7 @@
 //! Finds what arguments name: by id, by name, or the only one there is.
 
 use crate::domains::branches::{self, Branch};
+use crate::domains::members::{self, Member};
 use crate::domains::organizations::{self, Organization};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -49,5 +50,20 @@ pub async fn organization(
         None => organizations::only(db)
             .await?
             .context("--org is needed unless there is exactly one (admin create-org makes one)"),
+    }
+}
+
+/// Which member.
+#[derive(Debug, Args)]
+pub struct MemberArgument {
+    /// Member, by number.
+    #[arg(value_name = "MEMBER_NO")]
+    member: u64,
+}
+
+impl MemberArgument {
+    pub async fn find(&self, db: &mut PgConnection) -> anyhow::Result<Member> {
+        let found = members::by_number(db, self.member).await?;
+        found.with_context(|| format!("there is no member {}", self.member))
     }
 }

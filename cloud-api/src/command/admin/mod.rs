@@ -1,8 +1,12 @@
 //! `admin`: makes organizations, branches, people and devices from the shell of the server.
 
+mod branch;
+mod credentials;
 mod devices;
 mod find;
+mod import;
 mod keys;
+mod members;
 mod password;
 mod people;
 
@@ -19,6 +23,39 @@ pub enum Admin {
     CreateBranch(people::CreateBranch),
     /// Somebody who can log in.
     CreateUser(people::CreateUser),
+    /// Opening hours and other settings of a branch.
+    SetBranch(branch::SetBranch),
+    /// Somebody who trains.
+    CreateMember(members::CreateMember),
+    /// A member with all that belongs to them.
+    ShowMember(members::ShowMember),
+    /// Keeps a member out everywhere.
+    BlockMember(members::BlockMember),
+    /// Lets a member in again.
+    UnblockMember(members::UnblockMember),
+    /// Removes a member with their cards and phones.
+    RemoveMember(members::RemoveMember),
+    /// Gives a member a right to use branches.
+    AddMembership(members::AddMembership),
+    /// Pauses a membership, or lets it go on.
+    FreezeMembership(members::FreezeMembership),
+    /// Gives a member a card.
+    AddCard(credentials::AddCard),
+    /// Gives a member a phone.
+    AddPhone(credentials::AddPhone),
+    /// Switches a card or phone off for a while.
+    DisableCredential(credentials::SwitchCredential),
+    /// Switches a card or phone on again.
+    EnableCredential(credentials::SwitchCredential),
+    /// Takes a card or phone away for good.
+    RevokeCredential(credentials::RevokeCredential),
+    /// Members from a file.
+    ImportMembers(import::ImportMembers),
+    /// A code that a member shows at the door; it opens once.
+    IssueQr(credentials::IssueQr),
+    /// The keys of the organization's NTAG 424 cards.
+    #[command(subcommand)]
+    SunKeys(credentials::SunKeysCommand),
     /// A machine; its secret is shown once.
     CreateMachine(devices::CreateMachine),
     /// A reader of cards or codes; its secret is shown once.
@@ -48,6 +85,22 @@ impl Admin {
             Self::CreateOrg(command) => command.run(database).await,
             Self::CreateBranch(command) => command.run(database).await,
             Self::CreateUser(command) => command.run(database).await,
+            Self::SetBranch(command) => command.run(database).await,
+            Self::CreateMember(command) => command.run(database).await,
+            Self::ShowMember(command) => command.run(database).await,
+            Self::BlockMember(command) => command.run(database).await,
+            Self::UnblockMember(command) => command.run(database).await,
+            Self::RemoveMember(command) => command.run(database).await,
+            Self::AddMembership(command) => command.run(database).await,
+            Self::FreezeMembership(command) => command.run(database).await,
+            Self::AddCard(command) => command.run(database).await,
+            Self::AddPhone(command) => command.run(database).await,
+            Self::DisableCredential(command) => command.run(database, false).await,
+            Self::EnableCredential(command) => command.run(database, true).await,
+            Self::RevokeCredential(command) => command.run(database).await,
+            Self::ImportMembers(command) => command.run(database).await,
+            Self::IssueQr(command) => command.run(database).await,
+            Self::SunKeys(command) => command.run(database).await,
             Self::CreateMachine(command) => command.run(database).await,
             Self::CreateReader(command) => command.run(database).await,
             Self::CreateBridge(command) => command.run(database).await,
@@ -71,5 +124,17 @@ impl Output {
             other => format!("{name}: {other}"),
         });
         print(&lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// The same, for a result of which one field is a list: its items come on lines of their own.
+    pub fn show_with_lines<T: Serialize, I: std::fmt::Display>(
+        &self,
+        result: &T,
+        items: &[I],
+    ) -> anyhow::Result<()> {
+        if self.json {
+            return print(&serde_json::to_value(result)?.to_string());
+        }
+        print(&items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }
 }

@@ -26,6 +26,8 @@ impl CreateOrganization {
             .on_constraint("organizations_name_key", || {
                 taken(format!("an organization {:?} exists already", self.name))
             })?;
+        let keys = organizations::SunKeys::generate()?;
+        organizations::set_sun_keys(&mut tx, &database.secrets(), made.id, &keys).await?;
         tx.commit().await?;
         self.output.show(&made)
     }

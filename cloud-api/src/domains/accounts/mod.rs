@@ -4,23 +4,50 @@
 mod login;
 mod model;
 mod password;
+mod roster;
 mod store;
 mod throttle;
 mod token;
 
 pub use model::{Email, NewUser, Role, Status, User};
 pub use password::Passwords;
-pub use store::{add_to_branch, insert};
+pub use roster::tell_branch;
 pub use throttle::Throttle;
 pub use token::Tokens;
 
 use crate::app::App;
+use crate::domains::{members, organizations};
 use crate::http::{Caller, Error, Result};
+use crate::ids::{BranchId, UserId};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(login::log_in))
+}
+
+/// Makes a user. Branches are told of admins at once, of staff when they are added to the branch.
+pub async fn insert(db: &mut PgConnection, new: &NewUser, now: OffsetDateTime) -> Result<User> {
+    members::hold(db, new.organization).await?;
+    let user = store::insert(db, new, now).await?;
+    if user.role == Role::Admin {
+        for branch in organizations::branches(db, new.organization).await? {
+            roster::tell_of(db, branch, user.id).await?;
+        }
+    }
+    Ok(user)
+}
+
+/// Lets a member of staff work at a branch, which is told.
+pub async fn add_to_branch(
+    db: &mut PgConnection,
+    user: UserId,
+    branch: BranchId,
+) -> anyhow::Result<()> {
+    store::add_to_branch(db, user, branch).await?;
+    roster::tell_of(db, branch, user).await
 }
 
 /// The user whom an access token names, as they are now: roles, branches and suspensions count at once.

@@ -3,7 +3,8 @@
 use super::model::Branch;
 use crate::ids::{BranchId, OrganizationId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
-use time::OffsetDateTime;
+use std::collections::BTreeMap;
+use time::{Date, OffsetDateTime};
 
 /// Numbers are given one after the other under a lock on the last, so none is given twice.
 pub async fn insert(
@@ -72,4 +73,58 @@ pub async fn is_time_zone(db: &mut PgConnection, name: &str) -> sqlx::Result<boo
     )
     .fetch_one(db)
     .await
+}
+
+/// Which day it is at a branch; by UTC without one.
+pub async fn today(
+    db: &mut PgConnection,
+    branch: Option<BranchId>,
+    now: OffsetDateTime,
+) -> sqlx::Result<Date> {
+    query_scalar!(
+        r#"SELECT ($1::timestamptz AT TIME ZONE COALESCE(
+               (SELECT time_zone FROM branches WHERE id = $2), 'UTC'))::date AS "day!""#,
+        now,
+        branch.map(|branch| branch.0),
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub async fn put_setting(
+    db: &mut PgConnection,
+    branch: BranchId,
+    key: &str,
+    value: &serde_json::Value,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO branch_settings (branch_id, key, value, updated_at) VALUES ($1, $2, $3, $4)
+         ON CONFLICT ON CONSTRAINT branch_settings_pkey
+         DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+        branch.0,
+        key,
+        value,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub async fn reset_setting(db: &mut PgConnection, branch: BranchId, key: &str) -> sqlx::Result<()> {
+    query!("DELETE FROM branch_settings WHERE branch_id = $1 AND key = $2", branch.0, key)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// What was set; the rest is at its default.
+pub async fn settings(
+    db: &mut PgConnection,
+    branch: BranchId,
+) -> sqlx::Result<BTreeMap<String, serde_json::Value>> {
+    let rows = query!("SELECT key, value FROM branch_settings WHERE branch_id = $1", branch.0);
+    let rows = rows.fetch_all(db).await?.into_iter();
+    Ok(rows.map(|row| (row.key, row.value)).collect())
 }

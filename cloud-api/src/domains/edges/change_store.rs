@@ -17,6 +17,8 @@ pub struct Item {
     pub version: u64,
     pub content: Vec<u8>,
     pub is_removal: bool,
+    /// A setting whose value is sealed.
+    pub is_sealed: bool,
 }
 
 /// Items read by one statement.
@@ -42,7 +44,7 @@ pub async fn after(
     up_to: u64,
 ) -> sqlx::Result<Vec<Item>> {
     let rows = query!(
-        "SELECT version, content, is_removal FROM branch_items
+        "SELECT version, content, is_removal, is_sealed FROM branch_items
          WHERE branch_id = $1 AND version > $2 AND version <= $3 ORDER BY version LIMIT $4",
         branch.0,
         after.cast_signed(),
@@ -54,6 +56,7 @@ pub async fn after(
         version: row.version.unsigned_abs(),
         content: row.content,
         is_removal: row.is_removal,
+        is_sealed: row.is_sealed,
     });
     Ok(items.collect())
 }

@@ -97,7 +97,7 @@ async fn read_page(app: &App, caller: &EdgeCaller, from: u64) -> Result<Page> {
     if is_reset {
         changes.changes.extend(keys.iter().map(|key| Change::CloudKey(key.public())));
     }
-    fill(&mut db, caller, start, progress, &mut changes).await?;
+    fill(&mut db, app, caller, start, progress, &mut changes).await?;
     if changes.more && (is_reset || is_snapshot) {
         changes.to |= SNAPSHOT;
     }
@@ -113,6 +113,7 @@ const SNAPSHOT: u64 = 1 << 62;
 /// Adds items in the order of their versions until the page is full.
 async fn fill(
     db: &mut PgConnection,
+    app: &App,
     caller: &EdgeCaller,
     start: u64,
     progress: Progress,
@@ -123,7 +124,7 @@ async fn fill(
     loop {
         let items = change_store::after(db, caller.branch, after, progress.version).await?;
         let is_last = items.len() < change_store::AT_ONCE;
-        for Item { version, content, is_removal } in items {
+        for Item { version, content, is_removal, is_sealed } in items {
             // Who starts anew has nothing that could be removed.
             let is_told = !(is_removal && changes.reset);
             if is_told && content.len() > room {
@@ -132,7 +133,8 @@ async fn fill(
             }
             if is_told {
                 room -= content.len();
-                changes.changes.push(postcard::from_bytes(&content).map_err(anyhow::Error::from)?);
+                let change = postcard::from_bytes(&content).map_err(anyhow::Error::from)?;
+                changes.changes.push(if is_sealed { unseal(app, change)? } else { change });
             }
             after = version;
         }
@@ -140,6 +142,15 @@ async fn fill(
             return Ok(());
         }
     }
+}
+
+/// A setting with the value that was sealed, which is shorter than its sealed form.
+fn unseal(app: &App, change: Change) -> anyhow::Result<Change> {
+    let Change::Setting { key, value } = change else { return Ok(change) };
+    let sealed = hex::decode(value).context("a sealed setting is damaged")?;
+    let plain = app.secrets.open(&key, &sealed)?;
+    let value = std::str::from_utf8(&plain).context("a sealed setting is damaged")?.to_owned();
+    Ok(Change::Setting { key, value })
 }
 
 /// For everything in an answer that is not an item.

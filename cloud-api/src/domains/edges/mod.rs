@@ -16,6 +16,7 @@ mod live;
 mod live_store;
 mod media;
 mod polls;
+mod qr;
 pub mod registry;
 mod schema;
 mod signing;
@@ -29,7 +30,8 @@ pub use commands::{ExpireCommands, Order, give_command};
 pub use jobs::ForgetExpired;
 pub use live::{LiveFloor, LiveView};
 pub use polls::Polls;
-pub use registry::registry_changed;
+pub use qr::{QrOrder, issue_qr};
+pub use registry::{registry_changed, registry_changed_all, secret_setting_changed};
 pub use signing::rotate_branch_key;
 pub use state::{run as share_live, save_live};
 

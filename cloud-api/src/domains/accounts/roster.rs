@@ -1,0 +1,53 @@
+//! What branches are told of those who work there: staff of the branch and admins of the organization.
+
+use super::model::{Role, Status};
+use crate::domains::edges::registry_changed_all;
+use crate::ids::{BranchId, OrganizationId, UserId};
+use protocol::sync::roster::{RosterItem, StaffRecord};
+use sqlx::{PgConnection, query_as};
+
+/// Somebody who works there.
+struct Worker {
+    id: UserId,
+    name: String,
+    role: Role,
+    status: Status,
+}
+
+/// Tells a branch how one of its people is now.
+pub async fn tell_of(db: &mut PgConnection, branch: BranchId, user: UserId) -> anyhow::Result<()> {
+    let worker = query_as!(
+        Worker,
+        r#"SELECT id, name, role AS "role: Role", status AS "status: Status" FROM users
+           WHERE id = $1"#,
+        user.0,
+    );
+    let change = record(worker.fetch_one(&mut *db).await?).change();
+    registry_changed_all(db, branch, &[change]).await
+}
+
+/// Tells a new branch of the admins; nobody else works there yet.
+pub async fn tell_branch(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    branch: BranchId,
+) -> anyhow::Result<()> {
+    let admins = query_as!(
+        Worker,
+        r#"SELECT id, name, role AS "role: Role", status AS "status: Status" FROM users
+           WHERE organization_id = $1 AND role = 'admin' ORDER BY id"#,
+        organization.0,
+    );
+    let admins = admins.fetch_all(&mut *db).await?.into_iter();
+    let changes: Vec<_> = admins.map(|admin| record(admin).change()).collect();
+    registry_changed_all(db, branch, &changes).await
+}
+
+fn record(worker: Worker) -> RosterItem {
+    RosterItem::Staff(StaffRecord {
+        id: worker.id.into(),
+        name: worker.name,
+        role: worker.role.to_string(),
+        enabled: worker.status == Status::Active,
+    })
+}

@@ -1,0 +1,114 @@
+//! SQL of credentials.
+
+use super::model::{Credential, CredentialKind, Proof};
+use crate::ids::{CredentialId, MemberId, OrganizationId};
+use sqlx::{PgConnection, query, query_as, query_scalar};
+use time::OffsetDateTime;
+
+/// What makes a credential.
+pub struct NewCredential<'a> {
+    pub organization: OrganizationId,
+    pub member: MemberId,
+    pub proof: &'a Proof,
+    pub uid_hash: Option<[u8; 32]>,
+    pub label: Option<&'a str>,
+}
+
+pub async fn insert(
+    db: &mut PgConnection,
+    new: &NewCredential<'_>,
+    now: OffsetDateTime,
+) -> sqlx::Result<Credential> {
+    query_as!(
+        Credential,
+        r#"INSERT INTO credentials
+             (id, organization_id, member_id, kind, uid_hash, public_key, label, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         RETURNING id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at"#,
+        CredentialId::new().0,
+        new.organization.0,
+        new.member.0,
+        new.proof.kind().name(),
+        new.uid_hash.as_ref().map(<[u8; 32]>::as_slice),
+        new.proof.public_key(),
+        new.label,
+        now,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Whose credential it is.
+pub async fn holder(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    id: CredentialId,
+) -> sqlx::Result<MemberId> {
+    query_scalar!(
+        "SELECT member_id FROM credentials
+         WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL",
+        id.0,
+        organization.0,
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub async fn set_enabled(
+    db: &mut PgConnection,
+    id: CredentialId,
+    enabled: bool,
+) -> sqlx::Result<Credential> {
+    query_as!(
+        Credential,
+        r#"UPDATE credentials SET enabled = $2 WHERE id = $1 AND revoked_at IS NULL
+         RETURNING id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at"#,
+        id.0,
+        enabled,
+    )
+    .fetch_one(db)
+    .await
+}
+
+pub async fn revoke(
+    db: &mut PgConnection,
+    id: CredentialId,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE credentials SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL",
+        id.0,
+        now
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Which ones were revoked.
+pub async fn revoke_all(
+    db: &mut PgConnection,
+    member: MemberId,
+    now: OffsetDateTime,
+) -> sqlx::Result<Vec<CredentialId>> {
+    query_scalar!(
+        "UPDATE credentials SET revoked_at = $2 WHERE member_id = $1 AND revoked_at IS NULL
+         RETURNING id",
+        member.0,
+        now,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Those that are not revoked, oldest first.
+pub async fn of_member(db: &mut PgConnection, member: MemberId) -> sqlx::Result<Vec<Credential>> {
+    query_as!(
+        Credential,
+        r#"SELECT id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at
+         FROM credentials WHERE member_id = $1 AND revoked_at IS NULL ORDER BY id"#,
+        member.0,
+    )
+    .fetch_all(db)
+    .await
+}
