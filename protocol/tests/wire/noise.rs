@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use protocol::credential::qr;
 use protocol::ids::DeviceId;
 use protocol::machine::columns::TimedSample;
-use protocol::machine::{Field, columns};
+use protocol::machine::{Field, columns, csafe, ftms};
 use protocol::mqtt::{Topic, payloads};
 use protocol::serial::board;
 use protocol::sync::WireError;
@@ -38,6 +38,10 @@ fn feed(bytes: &[u8]) {
     let _ = payloads::parse_tap(bytes);
     let _ = payloads::parse_result(bytes);
     let _ = payloads::parse_raw_frame(bytes);
+    let _ = csafe::decode(bytes, csafe::Dialect::default());
+    for characteristic in ftms::CHARACTERISTICS {
+        let _ = ftms::decode(characteristic, bytes);
+    }
     let _ = payloads::parse_challenge(bytes);
     let _ = board::decode(bytes);
     let text = String::from_utf8_lossy(bytes);

@@ -330,9 +330,9 @@ impl Link {
     /// Asks once more, after a rest; or gives the question up.
     fn again(&mut self, now: Duration, outputs: &mut Vec<Output>) {
         let Some(pending) = &mut self.pending else { return };
+        self.send_after = self.send_after.max(now + self.quirks.gap());
         if pending.tries < TRIES {
             pending.due = None;
-            self.send_after = self.send_after.max(now + self.quirks.gap());
             return;
         }
         let is_order = matches!(pending.question, Question::Order(_));
