@@ -4,6 +4,7 @@
 use crate::door::client::Client;
 use crate::door::{Door, device_id, record, soon};
 use protocol::machine::{FIELDS, Field};
+use protocol::mqtt::payloads::RawFrame;
 use protocol::sync::entry::{Body, DeviceKind, Event, Reject};
 use serde_json::{Value, json};
 
@@ -236,16 +237,75 @@ fn arrays() -> Vec<Wrong> {
     .collect()
 }
 
-fn frames() -> Vec<Wrong> {
+/// What is wrong with any raw frame.
+fn headers() -> Vec<Wrong> {
     let wrong = |payload: Vec<u8>, code| Wrong { payload, code, field: None };
     vec![
         wrong(Vec::new(), "malformed"),
         wrong(vec![1; 15], "malformed"),
         wrong(vec![1; 16], "malformed"),
         wrong(vec![1; 64 * 1024 + 1], "too_large"),
-        // Right as they are, but this version does not decode them: kept, not lost.
-        wrong(vec![1; 40], "unsupported"),
     ]
+}
+
+/// Bodies behind a right header.
+fn frames(bodies: &[(&[u8], &'static str, Option<&str>)]) -> Vec<Wrong> {
+    let mut all = headers();
+    all.extend(bodies.iter().map(|(body, code, field)| Wrong {
+        payload: RawFrame { boot: 1, seq: 2, uptime_ms: 3, body }.encode(),
+        code,
+        field: field.map(str::to_owned),
+    }));
+    all
+}
+
+fn ftms() -> Vec<Wrong> {
+    frames(&[
+        (&[0xD2], "malformed", None),
+        (&[0xD2, 0x2A], "malformed", None),
+        (&[0xD2, 0x2A, 0x44], "malformed", None),
+        (&[0xD2, 0x2A, 0x44, 0x00, 0x18, 0x01, 0x14], "malformed", None),
+        (&[0xD2, 0x2A, 0x44, 0x00, 0x18, 0x01, 0x14, 0, 6, 0, 0x99], "malformed", None),
+        (&[0xCE, 0x2A, 0x00, 0x88], "malformed", None),
+        (&[0xDA, 0x2A, 0x01], "unsupported", None),
+        (&[0x37, 0x2A, 0x00, 0x48], "unsupported", None),
+        (&[0xD2, 0x2A, 0x60, 0x20, 0, 0, 1, 0, 200, 0, 9], "unsupported", None),
+        (&[0xCD, 0x2A, 0x00, 0x00, 0x40, 0x9C], "out_of_range", Some("speed_mps")),
+        (&[0xCD, 0x2A, 0x09, 0x00, 0x59, 0x02, 0, 0], "out_of_range", Some("incline_pct")),
+        (&[0xD2, 0x2A, 0x41, 0x00, 0xB9, 0x0B], "out_of_range", Some("power_w")),
+        (&[0xD2, 0x2A, 0x05, 0x00, 0x59, 0x02], "out_of_range", Some("cadence_rpm")),
+        (&[0xD2, 0x2A, 0x01, 0x02, 24], "out_of_range", Some("heart_rate_bpm")),
+        (&[0xD2, 0x2A, 0x11, 0x00, 0x21, 0xA1, 0x07], "out_of_range", Some("distance_m")),
+        (&[0xD1, 0x2A, 0x81, 0x00, 0xE9, 0x03], "out_of_range", Some("resistance")),
+    ])
+}
+
+fn csafe() -> Vec<Wrong> {
+    // An answer of a console in use.
+    let answer = |contents: &[u8]| {
+        let sum = contents.iter().fold(0x85, |sum, byte| sum ^ byte);
+        [&[0xF1, 0x85], contents, &[sum, 0xF2]].concat()
+    };
+    frames(&[
+        (&[0x85], "malformed", None),
+        (&[0xF1, 0x85, 0x85], "malformed", None),
+        (&[0xF1, 0x85, 0x84, 0xF2], "malformed", None),
+        (&[0xF1, 0x85, 0xF3, 0x07, 0x85, 0xF2], "malformed", None),
+        (&[0xF1, 0x00, 0xF2], "malformed", None),
+        (&[0xF1, 0x85, 0x85, 0xF2, 0xF1, 0x05, 0x05, 0xF2], "malformed", None),
+        (&[0x11; 300], "malformed", None),
+        (&answer(&[0xA1]), "malformed", None),
+        (&answer(&[0xA1, 3, 1, 0]), "malformed", None),
+        (&answer(&[0xA1, 2, 1, 0]), "malformed", None),
+        (&answer(&[0xA5, 3, 1, 0, 0x99]), "unknown_value", None),
+        (&answer(&[0xA5, 3, 1, 0, 0x24]), "unknown_value", None),
+        (&answer(&[0xA0, 3, 25, 0, 0]), "out_of_range", Some("elapsed_s")),
+        (&answer(&[0xA0, 3, 0, 60, 0]), "out_of_range", Some("elapsed_s")),
+        (&answer(&[0xA5, 3, 0xFF, 0x0F, 0x30]), "out_of_range", Some("speed_mps")),
+        (&answer(&[0xA3, 2, 0xFF, 0xFF]), "out_of_range", Some("energy_kcal")),
+        (&answer(&[0xB0, 1, 251]), "out_of_range", Some("heart_rate_bpm")),
+        (&answer(&[0xB4, 3, 0xB9, 0x0B, 0x58]), "out_of_range", Some("power_w")),
+    ])
 }
 
 /// All cases, by the topic's folder and leaf.
@@ -270,8 +330,8 @@ fn all() -> Vec<(&'static str, &'static str, Vec<Wrong>)> {
         ("machines", "status", no_array(json(status()))),
         ("machines", "maintenance", no_array(json(maintenance()))),
         ("machines", "results", no_array(json(result()))),
-        ("machines", "ftms", frames()),
-        ("machines", "csafe", frames()),
+        ("machines", "ftms", ftms()),
+        ("machines", "csafe", csafe()),
         ("readers", "tap", taps),
         ("readers", "status", json(status())),
         ("readers", "results", json(result())),

@@ -24,6 +24,8 @@ struct Boot {
 const BOOTS: usize = 4;
 /// The offset may grow by one in this many: a device's clock that is 100 ppm slow is followed.
 const DRIFT: u64 = 10_000;
+/// Half of what 32 bits of milliseconds can count.
+const HALF_TURN_MS: i64 = 1 << 31;
 
 impl DeviceTimes {
     /// The edge's monotonic time at which a sample was taken that arrived now.
@@ -47,6 +49,29 @@ impl DeviceTimes {
         };
         known.see(seen, uptime_ms, now_ms);
         u64::try_from(known.offset_ms.saturating_add_unsigned(uptime_ms)).unwrap_or(0).min(now_ms)
+    }
+}
+
+impl DeviceTimes {
+    /// The uptime of a device whose 32 bits start anew every 49 days, counted on: the one that is nearest to what its
+    /// boot is known to have reached by now. `None` for one from before everything that is known of the boot.
+    pub fn unwrapped_ms(
+        &self,
+        device: DeviceId,
+        boot: Option<u32>,
+        uptime_ms: u32,
+        now_ms: u64,
+    ) -> Option<u64> {
+        let boots = self.0.get(&device).map_or(&[][..], Vec::as_slice);
+        let Some(known) = boots.iter().find(|known| known.number == boot) else {
+            return Some(uptime_ms.into());
+        };
+        let reached = difference(now_ms, 0).saturating_sub(known.offset_ms);
+        let ahead = i64::from(uptime_ms).saturating_sub(reached);
+        // How often it has started anew, rounded to the nearest.
+        let turns = HALF_TURN_MS.saturating_sub(ahead).div_euclid(2 * HALF_TURN_MS);
+        let whole = turns.saturating_mul(2 * HALF_TURN_MS).saturating_add(uptime_ms.into());
+        u64::try_from(whole).ok()
     }
 }
 
@@ -140,6 +165,48 @@ mod tests {
         let next_day = times.taken_ms(DEVICE, Some(1), Some(day_ms - 5_000), day_ms + 1_000);
 
         assert_eq!(next_day, day_ms + 1_000);
+    }
+
+    #[test]
+    fn an_uptime_of_32_bits_counts_on_when_it_starts_anew() {
+        let mut times = DeviceTimes::default();
+        let turn = u64::from(u32::MAX) + 1;
+        let unwrap =
+            |times: &DeviceTimes, uptime, now| times.unwrapped_ms(DEVICE, Some(1), uptime, now);
+
+        let first = unwrap(&times, u32::MAX - 999, 70_000);
+        times.taken_ms(DEVICE, Some(1), first, 70_000);
+        let after = unwrap(&times, 500, 71_500);
+        let late = unwrap(&times, u32::MAX - 499, 90_000);
+        let next_turn = unwrap(&times, 700, 71_700 + turn);
+        let other_boot = times.unwrapped_ms(DEVICE, Some(2), 12, 90_000);
+
+        assert_eq!(first, Some(turn - 1_000));
+        assert_eq!(after, Some(turn + 500));
+        assert_eq!(late, Some(turn - 500));
+        assert_eq!(next_turn, Some(2 * turn + 700));
+        assert_eq!(other_boot, Some(12));
+        assert_eq!(times.taken_ms(DEVICE, Some(1), after, 71_500), 71_500);
+    }
+
+    #[test]
+    fn an_uptime_from_before_the_turn_that_is_known_first_dates_nothing() {
+        let mut times = DeviceTimes::default();
+        times.taken_ms(DEVICE, Some(1), Some(300), 70_000);
+
+        assert_eq!(times.unwrapped_ms(DEVICE, Some(1), u32::MAX - 99, 70_100), None);
+        assert_eq!(times.taken_ms(DEVICE, Some(1), Some(500), 70_200), 70_200);
+    }
+
+    #[test]
+    fn a_queue_that_drains_after_days_is_not_taken_for_a_turn() {
+        let mut times = DeviceTimes::default();
+        let days = |days: u64| days * 86_400_000;
+        times.taken_ms(DEVICE, Some(1), Some(1_000), days(20));
+
+        let newest = times.unwrapped_ms(DEVICE, Some(1), 1_728_000_000, days(20) + 500);
+
+        assert_eq!(newest, Some(days(20)));
     }
 
     #[test]

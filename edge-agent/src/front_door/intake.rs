@@ -3,15 +3,16 @@
 use super::acl::Grant;
 use super::codec::Publish as Packet;
 use super::device_time::DeviceTimes;
+use super::raw;
 use crate::access::{Access, Proof};
 use crate::journal::{Publish, Received, What, digest};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use bytes::Bytes;
-use protocol::machine::Sample;
+use protocol::machine::{Fields, Sample};
 use protocol::mqtt::payloads::{
-    ErrorReport, MAX_PAYLOAD_BYTES, Refusal, parse_challenge, parse_maintenance, parse_raw_frame,
-    parse_result, parse_set, parse_status, parse_tap, parse_telemetry,
+    ErrorReport, MAX_PAYLOAD_BYTES, RawFrame, Refusal, parse_challenge, parse_maintenance,
+    parse_raw_frame, parse_result, parse_set, parse_status, parse_tap, parse_telemetry,
 };
 use protocol::mqtt::topics::Topic;
 use protocol::sync::entry::{Body, Reject, Tap};
@@ -75,9 +76,17 @@ impl Intake {
             }
             Topic::MachineMaintenance(_) => Body::Maintenance(parse_maintenance(payload)?),
             Topic::Results(..) => Body::CommandResult(parse_result(payload)?),
-            Topic::MachineFtms(_) | Topic::MachineCsafe(_) => {
-                parse_raw_frame(payload)?;
-                return Err(unsupported("raw frames are not decoded by this version"));
+            Topic::MachineFtms(ref code) => {
+                let frame = parse_raw_frame(payload)?;
+                let setting = self.registry.setting(raw::BIKE_LAYOUT);
+                let codes = setting.as_ref().map(|text| text.as_str());
+                let fields = raw::ftms(&frame, raw::is_listed(codes, code.as_str()))?;
+                return Ok(self.sample(grant, &frame, fields));
+            }
+            Topic::MachineCsafe(_) => {
+                let frame = parse_raw_frame(payload)?;
+                let fields = raw::csafe(&frame)?;
+                return Ok(self.sample(grant, &frame, fields));
             }
             Topic::ReaderChallenge(_) => {
                 parse_challenge(payload)?;
@@ -109,6 +118,18 @@ impl Intake {
             self.taken_ms(grant, sample.boot, sample.uptime_ms);
         }
         Ok(What::Telemetry(samples))
+    }
+
+    /// What a raw frame had, as a sample with the numbers of its header.
+    fn sample(&self, grant: &Grant, frame: &RawFrame<'_>, fields: Fields) -> What {
+        let RawFrame { boot, seq, uptime_ms, .. } = *frame;
+        let boot = Some(boot);
+        let uptime_ms = grant.source.device().and_then(|device| {
+            let times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+            times.unwrapped_ms(device, boot, uptime_ms, self.clock.mono_ms())
+        });
+        self.taken_ms(grant, boot, uptime_ms);
+        What::Telemetry(vec![Sample { seq, boot, at_ms: None, uptime_ms, fields }])
     }
 
     fn taken_ms(&self, grant: &Grant, boot: Option<u32>, uptime_ms: Option<u64>) -> u64 {
@@ -153,7 +174,7 @@ fn reject(grant: &Grant, packet: &Packet, refusal: Refusal) -> Received {
     let Refusal { code, field, message } = refusal;
     let report = ErrorReport {
         topic: topic.clone(),
-        seq: seq_of(&packet.payload),
+        seq: seq_of(&grant.topic, &packet.payload),
         code: code.to_owned(),
         field: field.clone(),
         message: message.clone(),
@@ -179,7 +200,10 @@ fn reject(grant: &Grant, packet: &Packet, refusal: Refusal) -> Received {
 }
 
 /// The `seq` of a payload that is otherwise unusable, for the report to the device.
-fn seq_of(payload: &[u8]) -> Option<u64> {
+fn seq_of(topic: &Topic, payload: &[u8]) -> Option<u64> {
+    if matches!(topic, Topic::MachineFtms(_) | Topic::MachineCsafe(_)) {
+        return parse_raw_frame(payload).ok().map(|frame| frame.seq);
+    }
     if payload.len() > MAX_PAYLOAD_BYTES {
         return None;
     }

@@ -16,6 +16,7 @@ mod limits;
 mod listener;
 mod login;
 mod outbox;
+mod raw;
 mod reader;
 mod server;
 mod sessions;

@@ -3,6 +3,7 @@
 use super::Branch;
 use super::device_id;
 use crate::journal::What;
+use protocol::machine::Field;
 use protocol::sync::entry::{Body, DeviceState, Source};
 
 const TELEMETRY: &str = "gymwire/v1/machines/bike/telemetry";
@@ -125,20 +126,58 @@ async fn a_message_to_a_device_reaches_it() {
     branch.close().await;
 }
 
+/// `boot` 7, `uptime_ms` 9 000, and what comes behind.
+fn raw(seq: u64, body: &[u8]) -> Vec<u8> {
+    protocol::mqtt::payloads::RawFrame { boot: 7, seq, uptime_ms: 9_000, body }.encode()
+}
+
 #[tokio::test]
-async fn raw_frames_are_kept_as_rejects() {
+async fn raw_frames_become_samples_with_the_numbers_of_their_header() {
     let mut branch = Branch::open().await;
     let mut bike = branch.v5("bike").await;
+    let notification = raw(41, &[0xD2, 0x2A, 0x44, 0x00, 0x18, 0x01, 0x14, 0x00, 0x06, 0x00]);
+    let answer = raw(42, &[0xF1, 0x85, 0xB4, 0x03, 0xFA, 0x00, 0x58, 0x90, 0xF2]);
 
-    let answer = bike.ask(1, "gymwire/v1/machines/bike/csafe", &[1; 40]).await;
+    let answers = [
+        bike.ask(1, "gymwire/v1/machines/bike/ftms", &notification).await,
+        bike.ask(2, "gymwire/v1/machines/bike/ftms", &notification).await,
+        bike.ask(3, "gymwire/v1/machines/bike/csafe", &answer).await,
+    ];
+
+    // The notification that came again is known by its number.
+    assert_eq!(answers, [Some(0); 3]);
+    for (seq, cadence, power) in [(41, Some(10.0), 6.0), (42, None, 250.0)] {
+        let sample = branch
+            .committed(|item| match &item.what {
+                What::Telemetry(samples) => Some(samples[0]),
+                _ => None,
+            })
+            .await;
+        assert_eq!((sample.boot, sample.seq, sample.uptime_ms), (Some(7), seq, Some(9_000)));
+        assert_eq!(sample.fields.value(Field::CadenceRpm), cadence);
+        assert_eq!(sample.fields.value(Field::PowerW), Some(power));
+    }
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn a_raw_frame_that_cannot_be_decoded_is_kept_as_a_reject_and_told_with_its_number() {
+    let mut branch = Branch::open().await;
+    let mut bike = branch.v5("bike").await;
+    bike.subscribe(&["gymwire/v1/machines/bike/errors"]).await;
+
+    let answer = bike.ask(1, "gymwire/v1/machines/bike/csafe", &raw(41, &[0xF1, 1, 2, 0xF2])).await;
 
     assert_eq!(answer, Some(0x99));
+    let (_, _, report) = bike.message().await;
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!((&report["code"], &report["seq"]), (&"malformed".into(), &41.into()));
     let code = branch
         .committed(|item| match &item.what {
             What::Event(Body::Reject(reject)) => Some(reject.code.clone()),
             _ => None,
         })
         .await;
-    assert_eq!(code, "unsupported");
+    assert_eq!(code, "malformed");
     branch.close().await;
 }
