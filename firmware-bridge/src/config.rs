@@ -1,11 +1,13 @@
 //! What can be set: TOML file, then environment (`GYMWIRE_<SECTION>__<KEY>`), then flags. Unknown keys are refused.
 
 mod board;
+mod csafe;
 mod door;
 mod keyboard;
 mod nfc;
 
 pub use board::BoardConfig;
+pub use csafe::CsafeConfig;
 pub use door::DoorConfig;
 pub use keyboard::{KeyboardConfig, LayoutKey};
 pub use nfc::{NfcConfig, NfcDriver, SunNameKeys};
@@ -60,6 +62,9 @@ pub struct Config {
     /// Our own boards.
     #[serde(default)]
     pub board: Vec<BoardConfig>,
+    /// The consoles of machines.
+    #[serde(default)]
+    pub csafe: Vec<CsafeConfig>,
 }
 
 /// `[agent]`
@@ -203,6 +208,7 @@ impl Config {
                 bail!("board.port: {} is there twice", board.port.display());
             }
         }
+        csafe::check(&self.csafe, &mut ports)?;
         Ok(())
     }
 }
@@ -303,14 +309,14 @@ fn three_seconds() -> u32 {
 fn environment() -> Env {
     let ours = |key: &figment::value::UncasedStr| {
         let section = key.as_str().split("__").next().unwrap_or_default().to_ascii_lowercase();
-        ["agent", "queue", "log", "scanner", "nfc", "door", "keyboard", "board"]
+        ["agent", "queue", "log", "scanner", "nfc", "door", "keyboard", "board", "csafe"]
             .contains(&section.as_str())
     };
     Env::prefixed("GYMWIRE_").filter(ours).split("__")
 }
 
 /// One line per fault, each beginning with its key.
-fn describe(error: Error) -> String {
+pub(crate) fn describe(error: Error) -> String {
     let line = |error: &Error| {
         let (field, what) = match &error.kind {
             Kind::UnknownField(field, expected) => {

@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::desk::Desk;
-use crate::drivers::{board, door, keyboard, nfc, scanner};
+use crate::drivers::{board, csafe, door, keyboard, nfc, scanner};
 use crate::orders;
 use crate::publisher::{Patience, Publisher};
 use crate::queue::{Outbox, Queue};
@@ -42,11 +42,9 @@ pub async fn run(config: Config) -> Result<()> {
 /// The tasks of a bridge; they end when `stop` is cancelled.
 pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<()>>> {
     config.agent.warn_if_exposed();
-    if config.scanner.is_empty()
-        && config.nfc.is_empty()
-        && config.keyboard.is_empty()
-        && config.board.is_empty()
-    {
+    let has_reader =
+        !(config.scanner.is_empty() && config.nfc.is_empty() && config.keyboard.is_empty());
+    if !has_reader && config.board.is_empty() && config.csafe.is_empty() {
         warn!("no device is configured: see `firmware-bridge probe` for what is attached");
     }
     let outbox = Outbox::start(Queue::open(&config.queue.config())?)?;
@@ -66,6 +64,9 @@ pub fn start(config: Config, stop: &CancellationToken) -> Result<JoinSet<Result<
     }
     for device in config.board {
         tasks.spawn(board::run(device, desk.clone(), stop.clone()));
+    }
+    for device in config.csafe {
+        tasks.spawn(csafe::run(device, desk.clone(), stop.clone()));
     }
     tasks.spawn(orders::run(config.agent.username.clone(), desk.clone(), stop.clone()));
     let publisher = Publisher { agent: config.agent, desk, patience: Patience::default() };

@@ -46,11 +46,8 @@ fn the_example_names_every_key_with_its_default() {
     let example_text = fs::read_to_string(&example).unwrap();
     let example = Config::load(Some(&example), flags).unwrap();
 
-    let tables = scanner_table("")
-        + &nfc_table("")
-        + &door_table("")
-        + &keyboard_table("")
-        + &board_table("");
+    let tables = [scanner_table, nfc_table, door_table, keyboard_table, board_table, csafe_table];
+    let tables = tables.map(|table| table("")).concat();
     let minimal = place.load("", &tables).unwrap();
     assert_eq!(example.queue, minimal.queue);
     assert_eq!(example.log, minimal.log);
@@ -69,12 +66,13 @@ fn the_example_names_every_key_with_its_default() {
         (default.driver, default.baud, &default.sun)
     );
     assert_eq!(example.door[0].limits(), minimal.door[0].limits());
+    let console = (example.csafe[0].baud, example.csafe[0].quirks.as_str());
+    assert_eq!(console, (minimal.csafe[0].baud, "treadmill"));
     let keys = json!(minimal);
     let sections = ["agent", "queue", "log"].map(|section| &keys[section]);
-    for section in sections
-        .into_iter()
-        .chain(["scanner", "nfc", "door", "keyboard", "board"].map(|section| &keys[section][0]))
-    {
+    let devices =
+        ["scanner", "nfc", "door", "keyboard", "board", "csafe"].map(|section| &keys[section][0]);
+    for section in sections.into_iter().chain(devices) {
         for key in section.as_object().unwrap().keys() {
             assert!(example_text.contains(&format!("{key} = ")), "{key} is not in the example");
         }
@@ -134,6 +132,10 @@ fn nfc_table(keys: &str) -> String {
 
 fn door_table(keys: &str) -> String {
     format!("[[door]]\nreaders = [\"door\"]\nline = \"GPIO17\"\n{keys}\n")
+}
+
+fn csafe_table(keys: &str) -> String {
+    format!("[[csafe]]\ncode = \"bike\"\nport = \"/dev/bike\"\nquirks = \"bike\"\n{keys}\n")
 }
 
 #[test]
@@ -202,6 +204,10 @@ fn every_wrong_key_is_refused_by_name() {
         (place.refused("", &door_table("max_open_ms = 99999")), "door.max_open_ms"),
         (place.refused("", &door_table("hold_ms = 20000000")), "door.hold_ms"),
         (place.refused("", &door_table("max_hold_ms = 90000000")), "door.max_hold_ms"),
+        (place.refused("", &csafe_table("boud = 1")), "csafe.0.boud: unknown key"),
+        (place.refused("", &csafe_table("baud = 1")), "csafe.baud"),
+        (place.refused("", &csafe_table("").replace("\"bike\"\n\n", "\"bake\"\n")), "csafe.quirks"),
+        (place.refused("", &csafe_table("").repeat(2)), "csafe.code: bike is there twice"),
     ];
 
     for (message, key) in refusals {

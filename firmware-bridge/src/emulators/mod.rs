@@ -5,6 +5,7 @@
 //! `let mut scanner = Scanner::plug_in(&link, Style::default())?; scanner.opened().await; scanner.scan("G1…").await?;`
 
 pub mod board;
+pub mod csafe;
 pub mod keyboard;
 pub mod pn532;
 pub mod pty;
@@ -52,6 +53,22 @@ pub enum Device {
         #[arg(long, value_name = "CODE")]
         code: String,
     },
+    /// A CSAFE console. What happens to it is typed: begin, press, pause, finish, leave, drop, corrupt, stall,
+    /// garbage, vanish, reenumerate, !unplug, !plug.
+    Csafe {
+        /// Where the port appears.
+        #[arg(long, value_name = "PATH")]
+        link: PathBuf,
+        /// What it belongs to.
+        #[arg(long, value_enum)]
+        kind: csafe::Kind,
+        /// Which units it tells.
+        #[arg(long, value_enum, default_value = "metric")]
+        units: csafe::Units,
+        /// Members come and go by themselves.
+        #[arg(long)]
+        busy: bool,
+    },
 }
 
 impl Device {
@@ -62,6 +79,10 @@ impl Device {
             Self::Nfc { link } => pn532::play(&link).await,
             Self::Relay { socket } => relay::play(&socket).await,
             Self::Board { link, code } => board::play(&link, &code).await,
+            Self::Csafe { link, kind, units, busy } => {
+                let make = csafe::Make { units, ..csafe::Make::of(kind) };
+                csafe::play(&link, make, busy).await
+            }
         }
     }
 }

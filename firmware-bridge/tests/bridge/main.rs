@@ -9,6 +9,8 @@
 mod board_faults;
 mod boards;
 mod broker;
+mod console_faults;
+mod consoles;
 mod doors;
 mod hearing;
 
@@ -80,5 +82,6 @@ fn bare(folder: &Path, port: u16) -> Config {
         door: Vec::new(),
         keyboard: Vec::new(),
         board: Vec::new(),
+        csafe: Vec::new(),
     }
 }
