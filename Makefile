@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
 export DURATION ?= 45
 export KEEP ?= 0
-# Without libnfc, which only tests need.
+# The features are named: without libnfc and without the clock that tests can step, which only tests need.
 RELEASE := cargo build --release --features firmware-bridge/emulators -p cloud-api -p edge-agent -p firmware-bridge -p tests --bins
 
 help: ## Say what there is

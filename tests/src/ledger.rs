@@ -48,6 +48,26 @@ impl Ids {
         }
     }
 
+    /// Takes out those of a device.
+    #[must_use]
+    pub fn take_out(&mut self, device: &str) -> Self {
+        Self(self.0.extract_if(|(code, _), _| code == device).collect())
+    }
+
+    /// How many occur more than once.
+    pub fn doubled(&self) -> usize {
+        self.0.values().flat_map(BTreeMap::values).filter(|times| **times > 1).count()
+    }
+
+    /// How many numbers between the first and the last of a boot do not occur; the first one is 1.
+    pub fn skipped(&self) -> u64 {
+        let skipped = |numbers: &BTreeMap<u64, u32>| {
+            let last = numbers.keys().next_back().copied().unwrap_or(0);
+            last.saturating_sub(numbers.len() as u64)
+        };
+        self.0.values().map(skipped).sum()
+    }
+
     /// How many different ones.
     pub fn len(&self) -> usize {
         self.0.values().map(BTreeMap::len).sum()

@@ -10,6 +10,9 @@ pub const BACKLOG: &str = "gymwire_journal_backlog_entries";
 /// The edge's count of samples that were journaled since its start.
 pub const SAMPLES: &str = "gymwire_journal_samples";
 
+/// The edge's count of decisions at doors since its start.
+pub const DECISIONS: &str = "gymwire_decisions_total";
+
 /// A metric's value, summed over its labels.
 pub async fn read(address: SocketAddr, name: &str) -> Result<f64> {
     let text = http::client()

@@ -18,7 +18,15 @@ async fn the_demo_counts_everything_once_over_an_outage() -> Result<()> {
 
     let report = demo::run(options, CancellationToken::new()).await?;
 
-    report.judge()
+    report.judge()?;
+    let hardware = report.hardware();
+    let decided = |reason: &str| hardware.decisions.get(reason).copied().unwrap_or(0);
+    assert!(hardware.openings > 0 && decided("granted") > 0, "{hardware:?}");
+    assert!(decided("unknown_card") > 0, "{hardware:?}");
+    // A stranger, a card, a card that proves itself and a phone; a code comes between them.
+    assert!(hardware.taps_of_cards >= 4, "{hardware:?}");
+    assert!(!hardware.of_consoles.is_empty() && !hardware.of_board.is_empty(), "{hardware:?}");
+    Ok(())
 }
 
 /// Runs it in an empty folder, after a preparation that only this run sees.

@@ -27,6 +27,12 @@ pub struct Figures {
     pub stored_samples: Option<i64>,
     /// Taps in the cloud's database.
     pub stored_taps: Option<i64>,
+    /// Cards and phones held to the reader.
+    pub held: u64,
+    /// How often the door was opened.
+    pub openings: usize,
+    /// Granted and denied, as the cloud knows it.
+    pub decisions: Option<(i64, i64)>,
     /// Machines in use, as the cloud's API tells it.
     pub cloud_in_use: Option<u64>,
 }
@@ -40,20 +46,26 @@ impl Figures {
             in_use: counts.in_use,
             presented: counts.presented.len() as u64,
             sets: counts.sets,
+            held: counts.held,
             ack_p99: counts.grouped_acks.quantile(0.99),
             ..Self::default()
         });
         let samples = "SELECT coalesce(sum(count), 0)::bigint FROM telemetry_chunks";
-        let (backlog, stored_samples, stored_taps, machines) = tokio::join!(
+        let decisions = "SELECT count(*) FILTER (WHERE outcome = 'granted'),
+                                count(*) FILTER (WHERE outcome = 'denied') FROM decisions";
+        let (backlog, stored_samples, stored_taps, decisions, machines) = tokio::join!(
             metrics::read(system.edge.ports().ops, metrics::BACKLOG),
             sqlx::query_scalar(samples).fetch_one(&system.database),
             sqlx::query_scalar("SELECT count(*) FROM taps").fetch_one(&system.database),
+            sqlx::query_as(decisions).fetch_one(&system.database),
             system.staff.availability(&system.seeded.branch.id),
         );
         Self {
             backlog: backlog.ok().map(whole),
             stored_samples: stored_samples.ok(),
             stored_taps: stored_taps.ok(),
+            openings: system.hardware.openings(),
+            decisions: decisions.ok(),
             cloud_in_use: machines.ok().map(|machines| in_use(&machines)),
             ..known
         }

@@ -1,7 +1,9 @@
 //! `make demo`: a gym at work, an outage of the cloud in the middle of it, and a count at the end.
 
+pub mod count;
 mod figures;
 mod freshness;
+mod hardware;
 mod machines;
 mod members;
 mod place;
@@ -17,8 +19,10 @@ use crate::ledger::{self, Ids};
 use crate::seed::Seed;
 use crate::times::Times;
 use crate::wait;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use count::BranchHardware;
 use figures::Figures;
+use members::Crowd;
 use report::Report;
 use script::Script;
 use std::path::PathBuf;
@@ -59,7 +63,8 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
         () = stopped.cancelled() => anyhow::bail!("stopped"),
     };
     let tally = Arc::new(Tally::new());
-    let ran = open(&mut system, &options, &tally, &view, &stopped).await;
+    let mut crowd = Crowd::new(&system.seeded, Seed::announced("members"))?;
+    let ran = open(&mut system, &mut crowd, &options, &tally, &view, &stopped).await;
     let report = match ran {
         Ok(to_api) => conclude(&mut system, &tally, to_api, &view).await,
         Err(error) => Err(error),
@@ -67,7 +72,7 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
     if let Ok(report) = &report {
         view.show(report);
         if options.keep {
-            keep(&mut system, &tally, &view, &stopped).await?;
+            keep(&mut system, &mut crowd, &tally, &view, &stopped).await?;
         }
     }
     view.say("stopping");
@@ -80,6 +85,7 @@ pub async fn run(options: Options, stopped: CancellationToken) -> Result<Report>
 /// view.
 async fn open(
     system: &mut System,
+    crowd: &mut Crowd,
     options: &Options,
     tally: &Arc<Tally>,
     view: &View,
@@ -99,7 +105,7 @@ async fn open(
         system.link.heal();
         sleep_until(start + script.close).await;
     };
-    let members = members::come(&system.scanner, seed.part(u64::MAX), tally, &closed);
+    let mut people = Box::pin(people(system, crowd, tally, seed.part(u64::MAX), &closed));
     let watching = async {
         let mut second = interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -113,18 +119,36 @@ async fn open(
     tokio::select! {
         () = scenes => {}
         () = stopped.cancelled() => {}
-        ended = members => ended?,
+        ended = &mut people => {
+            ended?;
+            bail!("everybody has left an open gym");
+        }
         () = watching => {}
         () = freshness::watch(&system.staff, &system.seeded.branch.id, &ages) => {}
     }
     system.link.heal();
     closed.cancel();
     view.say("the gym closes; waiting for the last acks");
+    people.await?;
     while let Some(ended) = clients.join_next().await {
         ended??;
     }
     system.ensure_alive()?;
     Ok(ages.into_inner().unwrap_or_default())
+}
+
+/// Everybody who comes to the door or trains where the bridge speaks for the machine, until the gym closes.
+async fn people(
+    system: &System,
+    crowd: &mut Crowd,
+    tally: &Tally,
+    seed: Seed,
+    closed: &CancellationToken,
+) -> Result<()> {
+    let coming = members::come(crowd, system, tally, closed);
+    let ((), messages) = tokio::try_join!(coming, system.hardware.train(seed, closed))?;
+    tally.trained(messages);
+    Ok(())
 }
 
 /// Connects every machine of the demo gym.
@@ -158,6 +182,7 @@ async fn conclude(
         let stored: Ids = ledger::stored(&system.database).await?;
         let presented = ledger::presented(&system.database).await?;
         let everybody = counts.presented.iter().all(|code| presented.contains_key(code));
+        let everybody = everybody && BranchHardware::read(system).await?.is_complete(&counts);
         let samples = i64::try_from(counts.samples)?;
         let rolled_up = report::samples_in_api(system).await? >= samples;
         Ok(everybody && rolled_up && counts.ledger.judge(&stored).missing.is_empty())
@@ -172,6 +197,7 @@ async fn conclude(
 /// Goes on as before, until a signal.
 async fn keep(
     system: &mut System,
+    crowd: &mut Crowd,
     tally: &Arc<Tally>,
     view: &View,
     stopped: &CancellationToken,
@@ -180,10 +206,9 @@ async fn keep(
     let closed = CancellationToken::new();
     let seed = Seed::announced("demo, going on");
     let mut clients = populate(system, tally, &seed, &closed)?;
-    let members = members::come(&system.scanner, seed.part(u64::MAX), tally, &closed);
     tokio::select! {
         () = stopped.cancelled() => {}
-        ended = members => ended?,
+        ended = people(system, crowd, tally, seed.part(u64::MAX), &closed) => ended?,
     }
     closed.cancel();
     while let Some(ended) = clients.join_next().await {

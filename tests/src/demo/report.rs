@@ -1,5 +1,7 @@
 //! The count at the end: what was sent, acked, journaled and stored, and what is missing or doubled.
 
+use super::count::BranchHardware;
+use super::hardware;
 use super::system::System;
 use super::tally::Counts;
 use crate::ledger::{self, Verdict};
@@ -25,12 +27,15 @@ pub struct Report {
     doubled_taps: Vec<String>,
     to_cloud: Times,
     to_api: Times,
+    hardware: BranchHardware,
 }
 
 impl Report {
     /// Counts in the edge's metrics, in the cloud's API and in its database.
     pub async fn make(system: &System, counts: Counts, to_api: Times) -> Result<Self> {
-        let stored = ledger::stored(&system.database).await?;
+        let mut stored = ledger::stored(&system.database).await?;
+        // What the bridge speaks for is counted for itself.
+        hardware::machines().for_each(|(code, _)| drop(stored.take_out(code)));
         let taps = ledger::presented(&system.database).await?;
         let verdict = counts.ledger.judge(&stored);
         let times = |code: &String| taps.get(code).copied().unwrap_or(0);
@@ -45,6 +50,7 @@ impl Report {
             doubled_taps: presented().filter(|code| times(code) > 1).collect(),
             to_cloud: to_cloud(&system.database).await?,
             to_api,
+            hardware: BranchHardware::read(system).await?,
             counts,
         })
     }
@@ -55,14 +61,20 @@ impl Report {
             self.verdict.is_clean() && self.missing_taps.is_empty() && self.doubled_taps.is_empty(),
             "something is missing or doubled"
         );
+        self.hardware.judge(&self.counts)?;
         ensure!(self.counts.samples > 0 && self.stored_taps > 0, "nothing was measured");
         Ok(())
+    }
+
+    /// What came from the hardware at the bridge.
+    pub fn hardware(&self) -> &BranchHardware {
+        &self.hardware
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counts = &self.counts;
+        let (counts, hardware) = (&self.counts, &self.hardware);
         let acked = counts.ledger.acked.len();
         let lines = [
             ("messages sent", counts.sent.to_string()),
@@ -75,8 +87,23 @@ impl fmt::Display for Report {
                 "codes scanned, taps in the database",
                 format!("{}, {}", counts.presented.len(), self.stored_taps),
             ),
+            (
+                "cards and phones held, their taps",
+                format!("{}, {}", counts.held, hardware.taps_of_cards),
+            ),
+            ("decisions", hardware.reasons()),
+            ("times the relay opened the door", hardware.openings.to_string()),
+            ("samples of consoles in the database", hardware.of_consoles.len().to_string()),
+            (
+                "samples and sets of the board, stored",
+                format!("{}, {}", counts.of_board, hardware.of_board.len()),
+            ),
             ("missing", (self.verdict.missing.len() + self.missing_taps.len()).to_string()),
-            ("doubled", (self.verdict.doubled.len() + self.doubled_taps.len()).to_string()),
+            (
+                "doubled",
+                (self.verdict.doubled.len() + self.doubled_taps.len() + hardware.doubled())
+                    .to_string(),
+            ),
             ("publish to ack, telemetry and states", counts.grouped_acks.to_string()),
             ("publish to ack, sets", counts.set_acks.to_string()),
             ("sample to the cloud's live view", self.to_api.to_string()),

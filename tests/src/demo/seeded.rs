@@ -2,7 +2,9 @@
 
 use crate::gym::Kind;
 use crate::mqtt::Login;
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
+use firmware_bridge::emulators::pn532::{Card, Ntag424, Phone, SunKeys as CardKeys};
+use protocol::credential::sun::SunKeys;
 use serde::Deserialize;
 
 /// The demo gym.
@@ -14,6 +16,24 @@ pub struct Seeded {
     pub users: Vec<User>,
     /// Machines, readers, bridges, observers.
     pub devices: Vec<Device>,
+    /// People who train here.
+    pub members: Vec<Member>,
+    sun_keys: serde_json::Value,
+}
+
+/// A member, and what is needed to play them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Member {
+    /// Their number.
+    pub member_no: u64,
+    /// What the door says to them.
+    pub expected: String,
+    /// What they carry.
+    pub credential: String,
+    /// Of cards.
+    pub card_uid: Option<String>,
+    /// Of phones.
+    pub phone_private_key: Option<String>,
 }
 
 /// A branch.
@@ -67,10 +87,49 @@ impl Seeded {
         self.devices.iter().filter(|device| device.kind == "machine")
     }
 
+    /// What cards that prove themselves are made with.
+    pub fn sun_keys(&self) -> Result<SunKeys> {
+        let keys = SunKeys::parse(&self.sun_keys.to_string()).map_err(anyhow::Error::msg)?;
+        keys.context("the demo gym has no keys for cards")
+    }
+
     /// Somebody with this role.
     pub fn user(&self, role: &str) -> Result<&User> {
         let found = self.users.iter().find(|user| user.role == role);
         found.with_context(|| format!("the demo gym has no {role}"))
+    }
+}
+
+impl Member {
+    /// Those whom the door refuses are one group; of the others each kind of credential is one.
+    pub fn group(&self) -> &str {
+        if self.expected == "granted" { &self.credential } else { "refused" }
+    }
+
+    /// Who asks for a code: their number, and what the door says to them.
+    pub fn code(&self) -> (u64, String) {
+        (self.member_no, self.expected.clone())
+    }
+
+    /// Their card or phone.
+    pub fn card(&self, keys: &SunKeys) -> Result<Card> {
+        let uid = || -> Result<_> {
+            Ok(hex::decode(self.card_uid.as_deref().context("a card has a number")?)?)
+        };
+        match self.credential.as_str() {
+            "nfc_uid" => Ok(Card::Plain(uid()?)),
+            "sun" => {
+                let uid = uid()?.try_into().ok().context("such a card's number has 7 bytes")?;
+                let keys = CardKeys { meta: **keys.meta(), file: *keys.file_key(uid) };
+                Ok(Card::Ntag424(Ntag424::new(uid, keys, "https://demo.gymwire.example/t", 0)))
+            }
+            "phone" => {
+                let key = self.phone_private_key.as_deref().context("a phone has a key")?;
+                let key = hex::decode(key)?.try_into().ok().context("a key has 32 bytes")?;
+                Phone::new(self.member_no, &key).map(Card::Phone).context("a phone's key is none")
+            }
+            other => bail!("nobody can play a {other}"),
+        }
     }
 }
 

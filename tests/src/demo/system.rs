@@ -1,6 +1,7 @@
 //! The programs of the demo, from an empty folder: cloud with its private Postgres, one edge enrolled through a
-//! link that can be cut, one bridge with an emulated scanner.
+//! link that can be cut, one bridge with emulated hardware.
 
+use super::hardware::{self, Hardware};
 use super::seeded::Seeded;
 use super::{Options, place};
 use crate::chaos::ChaosLink;
@@ -10,10 +11,10 @@ use crate::edge::Edge;
 use crate::mqtt::Login;
 use crate::process::Process;
 use crate::scene;
+use crate::seed::Seed;
 use crate::staff::Staff;
 use anyhow::{Context as _, Result};
 use cloud_api::postgres::private::{Options as Server, Private, data_folder};
-use firmware_bridge::emulators::scanner::{Scanner, Style};
 use serde_json::Value;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -36,8 +37,8 @@ pub struct System {
     pub edge: Edge,
     /// Between them.
     pub link: ChaosLink,
-    /// The scanner at the door.
-    pub scanner: Scanner,
+    /// What is plugged into the bridge.
+    pub hardware: Hardware,
     /// Branch, people, devices.
     pub seeded: Seeded,
     /// Somebody at the desk.
@@ -67,8 +68,11 @@ impl System {
         let database =
             PgPoolOptions::new().max_connections(2).connect_with(server.connect_options()).await?;
 
-        say("making a gym: 40 machines, a door with a scanner, staff");
+        say(
+            "making a gym: 40 machines, a door with readers, two consoles, a board, members, staff",
+        );
         let seeded = Seeded::read(&cloud.run(&["seed", "--json"]).await?)?;
+        hardware::register(&cloud).await?;
         let code = cloud.admin(&["enroll-code", "--json"]).await?;
         let code: Value = serde_json::from_str(&code)?;
         let code = code["code"].as_str().context("enroll-code prints no code")?;
@@ -81,10 +85,10 @@ impl System {
         edge.start().await?;
         scene::known(&edge, &seeded.login("bridge-1")?).await?;
 
-        say("starting the bridge with an emulated scanner");
-        let scanner = Scanner::plug_in(&options.folder.join("scanner"), Style::default())?;
-        let bridge = start_bridge(&options.folder, &edge, &seeded.login("bridge-1")?, &scanner)?;
-        tokio::time::timeout(REGISTRY_LIMIT, scanner.opened())
+        say("starting the bridge with emulated readers, consoles, a board and a relay");
+        let hardware = Hardware::plug_in(&options.folder, &mut Seed::announced("hardware"))?;
+        let bridge = start_bridge(&options.folder, &edge, &seeded.login("bridge-1")?, &hardware)?;
+        tokio::time::timeout(REGISTRY_LIMIT, hardware.opened())
             .await
             .with_context(|| format!("the bridge opens no port; its log: {}", bridge.tail()))??;
         let staff = seeded.user("staff")?;
@@ -93,7 +97,7 @@ impl System {
             cloud,
             edge,
             link,
-            scanner,
+            hardware,
             seeded,
             staff,
             database,
@@ -139,7 +143,7 @@ impl System {
     }
 }
 
-fn start_bridge(folder: &Path, edge: &Edge, login: &Login, scanner: &Scanner) -> Result<Process> {
+fn start_bridge(folder: &Path, edge: &Edge, login: &Login, hardware: &Hardware) -> Result<Process> {
     let secret = folder.join("bridge.secret");
     fs::write(&secret, login.password.as_deref().unwrap_or_default())?;
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
@@ -149,13 +153,13 @@ fn start_bridge(folder: &Path, edge: &Edge, login: &Login, scanner: &Scanner) ->
         &config,
         format!(
             "[agent]\nhost = \"{}\"\nport = {}\nusername = \"{}\"\npassword_file = \"{}\"\n\
-             [queue]\npath = \"{}\"\n[[scanner]]\ncode = \"scanner-1\"\nport = \"{}\"\nrepeat_ms = 0\n",
+             [queue]\npath = \"{}\"\n{}",
             mqtt.ip(),
             mqtt.port(),
             login.user,
             secret.display(),
             folder.join("bridge-queue").display(),
-            scanner.link().display(),
+            hardware.config()?,
         ),
     )?;
     let arguments = ["run".as_ref(), "--config".as_ref(), config.as_os_str()];

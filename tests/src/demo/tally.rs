@@ -3,6 +3,7 @@
 use crate::gym::Said;
 use crate::ledger::Ledger;
 use crate::times::Times;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -25,6 +26,12 @@ pub struct Counts {
     pub sets: u64,
     /// Codes that members presented.
     pub presented: Vec<String>,
+    /// Cards and phones that members held to the reader.
+    pub held: u64,
+    /// What the door ought to have said, each with how often.
+    pub expected: BTreeMap<String, i64>,
+    /// Sets and samples that the board told.
+    pub of_board: usize,
     /// Machines in use.
     pub in_use: u64,
     /// From publish to ack of telemetry and states.
@@ -64,6 +71,9 @@ impl Tally {
             samples: 0,
             sets: 0,
             presented: Vec::new(),
+            held: 0,
+            expected: BTreeMap::new(),
+            of_board: 0,
             in_use: 0,
             grouped_acks: Times::new(),
             set_acks: Times::new(),
@@ -98,9 +108,25 @@ impl Tally {
         }
     }
 
-    /// A member presented a code.
-    pub fn presented(&self, code: String) {
+    /// Somebody presented a code, and what the door ought to say.
+    pub fn presented(&self, code: String, expected: &str) {
         self.lock().presented.push(code);
+        self.expect(expected);
+    }
+
+    /// Somebody held a card or phone to the reader, and what the door ought to say.
+    pub fn held(&self, expected: &str) {
+        self.lock().held += 1;
+        self.expect(expected);
+    }
+
+    fn expect(&self, answer: &str) {
+        *self.lock().expected.entry(answer.to_owned()).or_default() += 1;
+    }
+
+    /// So many sets and samples were made at the board.
+    pub fn trained(&self, messages: usize) {
+        self.lock().of_board += messages;
     }
 
     /// A machine began or ended to be used.

@@ -84,6 +84,9 @@ fn rows<'a>(elapsed: Duration, link: &str, figures: &Figures) -> Vec<(&'a str, S
         ("samples in the cloud", known(figures.stored_samples)),
         ("sets finished", figures.sets.to_string()),
         ("codes scanned", figures.presented.to_string()),
+        ("cards and phones held", figures.held.to_string()),
+        ("decisions in the cloud", decisions(figures)),
+        ("openings of the door", figures.openings.to_string()),
         ("taps in the cloud", known(figures.stored_taps)),
     ]
 }
@@ -91,7 +94,7 @@ fn rows<'a>(elapsed: Duration, link: &str, figures: &Figures) -> Vec<(&'a str, S
 fn line(elapsed: Duration, link: &str, figures: &Figures) -> String {
     format!(
         "{:>3} s  link {link:<3}  in use {} (cloud {})  sent {}  acked {}  ack p99 {} ms  unsent {}  \
-         in cloud {} samples, {}/{} taps",
+         in cloud {} samples, {}/{} taps  decisions {}  door {}",
         elapsed.as_secs(),
         figures.in_use,
         known(figures.cloud_in_use),
@@ -101,7 +104,16 @@ fn line(elapsed: Duration, link: &str, figures: &Figures) -> String {
         known(figures.backlog),
         known(figures.stored_samples),
         known(figures.stored_taps),
-        figures.presented,
+        figures.presented + figures.held,
+        decisions(figures),
+        figures.openings,
+    )
+}
+
+fn decisions(figures: &Figures) -> String {
+    figures.decisions.map_or_else(
+        || "?".to_owned(),
+        |(granted, denied)| format!("{granted} granted, {denied} denied"),
     )
 }
 

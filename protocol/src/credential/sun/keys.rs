@@ -92,12 +92,14 @@ impl SunKeys {
         }
     }
 
-    pub(super) fn meta(&self) -> &Key {
+    /// The key for number and counter that is written to every card. Wiped when it is dropped; not for logs.
+    pub fn meta(&self) -> &Zeroizing<[u8; 16]> {
         &self.meta
     }
 
-    /// The key with which only this card makes MACs.
-    pub(super) fn file_key(&self, uid: [u8; UID_BYTES]) -> Key {
+    /// The key with which only the card with this number makes MACs, as it is written to the card. Wiped when it is
+    /// dropped; not for logs.
+    pub fn file_key(&self, uid: [u8; UID_BYTES]) -> Zeroizing<[u8; 16]> {
         match &self.diversify {
             Diversify::None => self.file_master.clone(),
             Diversify::An10922 { system } => derive::an10922(&self.file_master, uid, system),
