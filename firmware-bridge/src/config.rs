@@ -1,6 +1,7 @@
 //! What can be set: TOML file, then environment (`GYMWIRE_<SECTION>__<KEY>`), then flags. Unknown keys are refused.
 
 mod board;
+mod claims;
 mod csafe;
 mod door;
 mod keyboard;
@@ -14,13 +15,13 @@ pub use nfc::{NfcConfig, NfcDriver, SunNameKeys};
 
 use crate::queue::QueueConfig;
 use anyhow::{Context, Result, bail};
+use claims::Claims;
 use figment::Figment;
 use figment::error::{Error, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use protocol::ids::Code;
 use protocol::serial::scanner::{Ending, Settings};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -175,40 +176,34 @@ impl Config {
         if let Err(error) = self.log.level.parse::<tracing_subscriber::EnvFilter>() {
             bail!("log.level: {error}");
         }
-        nfc::check(&self.nfc)?;
         door::check(&self.door)?;
-        let (mut codes, mut ports) = (BTreeSet::new(), BTreeSet::new());
-        for scanner in &self.scanner {
-            let ScannerConfig { code, port, baud, .. } = scanner;
-            if !codes.insert(code) {
-                bail!("scanner.code: {code} is there twice");
-            }
-            if !ports.insert(port) {
-                bail!("scanner.port: {} is there twice", port.display());
-            }
+        let mut claims = Claims::default();
+        for ScannerConfig { code, port, baud, .. } in &self.scanner {
+            claims.reader("scanner", code)?;
+            claims.port("scanner.port", port)?;
             if !(300..=4_000_000).contains(baud) {
                 bail!("scanner.baud: {baud} is not between 300 and 4000000");
             }
         }
         for KeyboardConfig { code, device, .. } in &self.keyboard {
-            if !codes.insert(code) {
-                bail!("keyboard.code: {code} is there twice");
-            }
-            if !ports.insert(device) {
-                bail!("keyboard.device: {} is there twice", device.display());
-            }
+            claims.reader("keyboard", code)?;
+            claims.port("keyboard.device", device)?;
         }
-        let mut machines = BTreeSet::new();
+        for reader in &self.nfc {
+            reader.check()?;
+            claims.reader("nfc", &reader.code)?;
+            claims.port("nfc.port", &reader.port)?;
+        }
         for board in &self.board {
             board.check()?;
-            if !machines.insert(&board.code) {
-                bail!("board.code: {} is there twice", board.code);
-            }
-            if !ports.insert(&board.port) {
-                bail!("board.port: {} is there twice", board.port.display());
-            }
+            claims.machine("board", &board.code)?;
+            claims.port("board.port", &board.port)?;
         }
-        csafe::check(&self.csafe, &mut ports)?;
+        for console in &self.csafe {
+            console.check()?;
+            claims.machine("csafe", &console.code)?;
+            claims.port("csafe.port", &console.port)?;
+        }
         Ok(())
     }
 }

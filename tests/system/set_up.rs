@@ -24,7 +24,15 @@ impl Computer {
             let from = from.iter().find(|tool| tool.exists()).context(tool)?;
             symlink(from, computer.bin().join(tool))?;
         }
-        for tool in ["cargo", "cargo-nextest", "python3", "initdb"] {
+        for tool in [
+            "cargo",
+            "cargo-nextest",
+            "python3",
+            "initdb",
+            "pkg-config",
+            "nfc-list",
+            "nfc-mfultralight",
+        ] {
             computer.program(tool, "#!/bin/bash\n")?;
         }
         computer.program("apt-get", WRITES_DOWN)?;

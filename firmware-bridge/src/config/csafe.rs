@@ -4,7 +4,6 @@ use crate::drivers::csafe::load_quirks;
 use anyhow::{Context, Result, bail};
 use protocol::ids::Code;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The console of a machine.
@@ -22,25 +21,14 @@ pub struct CsafeConfig {
     pub quirks: String,
 }
 
-/// Refuses consoles that cannot work, or whose port is among `ports`; adds theirs.
-pub(super) fn check<'a>(
-    consoles: &'a [CsafeConfig],
-    ports: &mut BTreeSet<&'a PathBuf>,
-) -> Result<()> {
-    let mut codes = BTreeSet::new();
-    for CsafeConfig { code, port, baud, quirks } in consoles {
-        if !codes.insert(code) {
-            bail!("csafe.code: {code} is there twice");
+impl CsafeConfig {
+    pub(super) fn check(&self) -> Result<()> {
+        if !(300..=4_000_000).contains(&self.baud) {
+            bail!("csafe.baud: {} is not between 300 and 4000000", self.baud);
         }
-        if !ports.insert(port) {
-            bail!("csafe.port: {} is there twice", port.display());
-        }
-        if !(300..=4_000_000).contains(baud) {
-            bail!("csafe.baud: {baud} is not between 300 and 4000000");
-        }
-        load_quirks(quirks).context("csafe.quirks")?;
+        load_quirks(&self.quirks).context("csafe.quirks")?;
+        Ok(())
     }
-    Ok(())
 }
 
 fn usual_baud() -> u32 {

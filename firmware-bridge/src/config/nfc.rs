@@ -5,7 +5,6 @@ use protocol::ids::Code;
 use protocol::serial::pn532::Settings;
 use protocol::serial::tag::SunNames;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A reader of cards and phones.
@@ -57,7 +56,7 @@ impl NfcConfig {
         Settings { sun: SunNames { picc_data, enc, cmac } }
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if !(9_600..=1_288_000).contains(&self.baud) {
             bail!("nfc.baud: {} is not between 9600 and 1288000", self.baud);
         }
@@ -72,22 +71,6 @@ impl NfcConfig {
         }
         Ok(())
     }
-}
-
-/// Checks all readers.
-pub(super) fn check(readers: &[NfcConfig]) -> Result<()> {
-    let (mut codes, mut ports) = (BTreeSet::new(), BTreeSet::new());
-    for reader in readers {
-        reader.check()?;
-        let NfcConfig { code, port, .. } = reader;
-        if !codes.insert(code) {
-            bail!("nfc.code: {code} is there twice");
-        }
-        if !ports.insert(port) {
-            bail!("nfc.port: {} is there twice", port.display());
-        }
-    }
-    Ok(())
 }
 
 impl Default for SunNameKeys {

@@ -107,6 +107,14 @@ fn every_wrong_key_of_a_keyboard_or_board_is_refused_by_name() {
         (place.refused("", &board_table("set_pause_s = 5")), "board.set_pause_s"),
         (place.refused("", &board_table("min_rom_mm = 10")), "board.min_rom_mm"),
         (place.refused("", &board_table("").repeat(2)), "board.code: press-1 is there twice"),
+        (place.refused("", &(nfc_table("") + &scanner_table(""))), "nfc.code: door is there twice"),
+        (
+            place.refused(
+                "",
+                &(board_table("") + &csafe_table("").replace("code = \"bike", "code = \"press-1")),
+            ),
+            "csafe.code: press-1 is there twice",
+        ),
     ];
 
     for (message, key) in refusals {

@@ -21,6 +21,7 @@ mod probing;
 mod program;
 mod publishing;
 mod scanning;
+mod sick_devices;
 mod tls;
 
 use firmware_bridge::config::{AgentConfig, Config, LogConfig, QueueKeys};

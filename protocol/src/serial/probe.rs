@@ -28,6 +28,7 @@ pub const QUESTIONS: &[Question] = &[
     Question { baud: 115_200, bytes: &[], wait: Duration::from_millis(1_300) },
     Question { baud: 115_200, bytes: PN532_VERSION, wait: Duration::from_millis(300) },
     Question { baud: 115_200, bytes: PN532_VERSION, wait: Duration::from_millis(300) },
+    Question { baud: 115_200, bytes: BOARD_ENQUIRY, wait: Duration::from_millis(300) },
     Question { baud: 9_600, bytes: CSAFE_VERSION, wait: Duration::from_millis(600) },
     Question { baud: 9_600, bytes: CSAFE_VERSION, wait: Duration::from_millis(600) },
     Question { baud: 9_600, bytes: CSAFE_EXTENDED_VERSION, wait: Duration::from_millis(600) },
@@ -38,6 +39,8 @@ const PN532_VERSION: &[u8] = &[
     0x55, 0x55, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, //
     0x00, 0x00, 0xFF, 0x02, 0xFE, 0xD4, 0x02, 0x2A, 0x00,
 ];
+/// `Enquire` behind a delimiter: a board that was greeted before says its Hello again.
+const BOARD_ENQUIRY: &[u8] = &[0x00, 0x07, 0x01, 0x0B, 0x36, 0xFA, 0x10, 0xCF, 0x00];
 /// `GETVERSION`, which changes nothing in the console.
 const CSAFE_VERSION: &[u8] = &[0xF1, 0x91, 0x91, 0xF2];
 /// The same for consoles that only listen to frames with addresses.
@@ -163,6 +166,11 @@ mod tests {
 
         let board = Peer::Board { hello: Some(("rack-1".into(), "1.2".into())) };
         assert_eq!(peers, [CHIP, CONSOLE, board]);
+    }
+
+    #[test]
+    fn a_board_is_asked_in_its_own_words() {
+        assert_eq!(BOARD_ENQUIRY[1..], encode(&FirmwareMessage::Enquire).unwrap());
     }
 
     #[test]
