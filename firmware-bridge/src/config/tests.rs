@@ -107,7 +107,10 @@ fn every_wrong_key_of_a_keyboard_or_board_is_refused_by_name() {
         (place.refused("", &board_table("set_pause_s = 5")), "board.set_pause_s"),
         (place.refused("", &board_table("min_rom_mm = 10")), "board.min_rom_mm"),
         (place.refused("", &board_table("").repeat(2)), "board.code: press-1 is there twice"),
-        (place.refused("", &(nfc_table("") + &scanner_table(""))), "nfc.code: door is there twice"),
+        (
+            place.refused("", &(nfc_table("").replace("gate", "door") + &scanner_table(""))),
+            "nfc.code: door is there twice",
+        ),
         (
             place.refused(
                 "",
@@ -135,7 +138,7 @@ fn scanner_table(keys: &str) -> String {
 }
 
 fn nfc_table(keys: &str) -> String {
-    format!("[[nfc]]\ncode = \"door\"\nport = \"/dev/nfc\"\n{keys}\n")
+    format!("[[nfc]]\ncode = \"gate\"\nport = \"/dev/nfc\"\n{keys}\n")
 }
 
 fn door_table(keys: &str) -> String {
@@ -201,7 +204,7 @@ fn every_wrong_key_is_refused_by_name() {
             "scanner.0.port: is missing",
         ),
         (place.refused("", &scanner_table("").repeat(2)), "scanner.code: door is there twice"),
-        (place.refused("", &nfc_table("").repeat(2)), "nfc.code: door is there twice"),
+        (place.refused("", &nfc_table("").repeat(2)), "nfc.code: gate is there twice"),
         (place.refused("", &nfc_table("driver = \"usb\"")), "nfc.0.driver"),
         (place.refused("", &nfc_table("sun.enc = \"a&b\"")), "nfc.sun.enc"),
         (place.refused("", &door_table("").replace("GPIO17", "unix:relay")), "door.0.line"),

@@ -45,7 +45,7 @@ fn devices(folder: &Path) -> Value {
 async fn flood(link: PathBuf) {
     let pty = Pty::plug_in(&link).unwrap();
     let noise: Vec<u8> =
-        (0..4_096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        (0..4_096_u32).map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     loop {
         pty.opened().await;
         // The host may close the line in the middle of it.
