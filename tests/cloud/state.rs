@@ -2,12 +2,15 @@
 
 use crate::edge::{Edge, Scene, put_state, stamp};
 use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::http::Request;
 use cloud_api::domains::edges::save_live;
 use cloud_api::ids::DeviceId;
 use cloud_api::{App, Clock, Config};
 use protocol::machine::Field;
 use protocol::sync::entry::DeviceState;
-use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
+use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position, STATE_MEDIA_TYPE};
+use tests::api::Answer;
 use tokio_util::sync::CancellationToken;
 
 fn device(id: DeviceId, state: DeviceState) -> LiveDevice {
@@ -27,6 +30,15 @@ fn state(n: u64, full: bool, machines: Vec<LiveDevice>) -> LiveState {
     }
 }
 
+async fn put(scene: &Scene, encoding: &str, body: Vec<u8>) -> Result<Answer> {
+    let request = Request::put("/edge/v1/state")
+        .header("authorization", format!("Bearer {}", scene.edge.token))
+        .header("content-type", STATE_MEDIA_TYPE)
+        .header("content-encoding", encoding)
+        .body(Body::from(body))?;
+    scene.api.call(request).await
+}
+
 fn seen(scene: &Scene, id: DeviceId) -> Option<DeviceState> {
     scene.api.app.live.device(scene.gym.branch.id, id).map(|seen| seen.state)
 }
@@ -43,6 +55,41 @@ async fn the_floor_is_known_as_soon_as_it_is_told() -> Result<()> {
     assert_eq!(seen.state, DeviceState::InUse);
     let (_, fields) = seen.sample.context("no sample")?;
     assert_eq!(fields.scaled(Field::PowerW), Some(2_500));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_packed_state_counts_like_a_plain_one() -> Result<()> {
+    let scene = Scene::open().await?;
+    let packed = state(1, true, vec![device(scene.machine, DeviceState::InUse)]).pack();
+
+    let answer = put(&scene, "zstd", packed).await?;
+
+    assert_eq!(answer.status, 204);
+    assert_eq!(seen(&scene, scene.machine), Some(DeviceState::InUse));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_packed_state_is_inflated_up_to_its_limit_and_no_further() -> Result<()> {
+    let scene = Scene::open().await?;
+    let bomb = zstd::bulk::compress(&vec![1; 64 << 20], 3)?;
+
+    let answer = put(&scene, "zstd", bomb).await?;
+
+    let code = answer.json()?["code"].clone();
+    assert_eq!((answer.status.as_u16(), code.as_str()), (413, Some("payload_too_large")));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_encoding_nobody_knows_is_refused() -> Result<()> {
+    let scene = Scene::open().await?;
+
+    let answer = put(&scene, "br", state(1, true, vec![]).encode()).await?;
+
+    let code = answer.json()?["code"].clone();
+    assert_eq!((answer.status.as_u16(), code.as_str()), (415, Some("unsupported_encoding")));
     Ok(())
 }
 

@@ -14,6 +14,9 @@ use tokio::process::{Child, Command};
 /// How long a program may take to stop when asked.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
+/// Linux counts processor time in this unit (USER_HZ) towards programs.
+const TICKS_PER_S: u64 = 100;
+
 /// A program has ended, so that waiting for what it does is in vain.
 #[derive(Debug, Clone)]
 pub struct Ended(String);
@@ -154,6 +157,15 @@ impl Process {
     /// Peak of the resident memory in bytes (`VmHWM`).
     pub fn peak_rss_bytes(&self) -> Result<u64> {
         status_kib(self.pid()?, "VmHWM:")
+    }
+
+    /// Time it has used on processors so far, in steps of 10 ms.
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()?))?;
+        // The name, in parentheses, may hold anything; the rest is numbers. In user and in kernel mode:
+        let (_, rest) = stat.rsplit_once(") ").context("/proc/PID/stat has no name")?;
+        let ticks: Vec<u64> = rest.split(' ').skip(11).take(2).flat_map(str::parse).collect();
+        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * 1_000 / TICKS_PER_S))
     }
 
     /// Bytes it caused to be written to disk so far (`write_bytes` of `/proc/PID/io`).

@@ -8,6 +8,7 @@ use protocol::sync::state::{LiveDevice, LiveSample};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 
 /// Handle to the board; clones share it.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ struct Shared {
 struct Inner {
     devices: HashMap<DeviceId, LiveDevice>,
     changed: HashSet<DeviceId>,
+    /// Among what changed is more than samples.
+    is_pressing: bool,
     /// Known from before the agent's start only.
     unheard: HashSet<DeviceId>,
     as_of: Position,
@@ -35,6 +38,7 @@ impl Board {
         let inner = Inner {
             devices: HashMap::new(),
             changed: HashSet::new(),
+            is_pressing: false,
             unheard: HashSet::new(),
             as_of,
         };
@@ -70,20 +74,35 @@ impl Board {
         for device in unheard.into_iter().filter(|device| !is_online(*device)) {
             inner.entry(device).state = DeviceState::Offline;
             inner.changed.insert(device);
+            inner.is_pressing = true;
         }
         drop(inner);
         self.0.changed.notify_one();
     }
 
-    /// Until something changed since the last [`changes`](Self::changes).
-    pub async fn changed(&self) {
-        self.0.changed.notified().await;
+    /// Until something changed since the last [`changes`](Self::changes). If it is only samples, they wait until
+    /// `samples_from`.
+    pub async fn changed(&self, samples_from: Instant) {
+        loop {
+            let (is_changed, is_pressing) = {
+                let inner = self.lock();
+                (!inner.changed.is_empty(), inner.is_pressing)
+            };
+            if is_pressing {
+                return;
+            }
+            tokio::select! {
+                () = self.0.changed.notified() => {}
+                () = sleep_until(samples_from), if is_changed => return,
+            }
+        }
     }
 
     /// Every device.
     pub fn all(&self) -> (Position, Vec<LiveDevice>) {
         let mut inner = self.lock();
         inner.changed.clear();
+        inner.is_pressing = false;
         (inner.as_of, inner.devices.values().cloned().collect())
     }
 
@@ -91,6 +110,7 @@ impl Board {
     pub fn changes(&self) -> (Position, Vec<LiveDevice>) {
         let mut inner = self.lock();
         let changed = std::mem::take(&mut inner.changed);
+        inner.is_pressing = false;
         let devices = changed.iter().filter_map(|id| inner.devices.get(id).cloned());
         (inner.as_of, devices.collect())
     }
@@ -125,9 +145,11 @@ impl Inner {
         let entry = self.entry(device);
         entry.sample = Some(LiveSample::new(mono_ms, &sample.fields));
         // What sends samples is there, whatever its last will said.
-        if entry.state == DeviceState::Offline {
+        let is_back = entry.state == DeviceState::Offline;
+        if is_back {
             entry.state = DeviceState::InUse;
         }
+        self.is_pressing |= is_back;
         self.changed.insert(device);
     }
 
@@ -136,6 +158,7 @@ impl Inner {
         let entry = self.entry(device);
         entry.state = status.state;
         entry.error.clone_from(&status.error);
+        self.is_pressing = true;
         self.changed.insert(device);
     }
 
@@ -155,6 +178,8 @@ mod tests {
     use protocol::machine::{Field, Fields};
     use protocol::sync::entry::Source;
     use protocol::time::Stamp;
+    use std::time::Duration;
+    use tokio::time::sleep;
     use uuid::Uuid;
 
     const BIKE: DeviceId = DeviceId(Uuid::from_u128(1));
@@ -192,6 +217,29 @@ mod tests {
         assert_eq!(changes[0].state, DeviceState::InUse);
         assert!(board.changes().1.is_empty());
         assert_eq!(board.all().1.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_alone_wait_for_their_time_and_a_state_waits_for_nothing() {
+        let board = Board::new(5);
+        board.take_in(&committed(1, BIKE, sample(1.0)));
+        board.changes();
+        let begun = Instant::now();
+        let samples_from = begun + Duration::from_secs(1);
+
+        board.take_in(&committed(2, BIKE, sample(2.0)));
+        board.changed(samples_from).await;
+        assert_eq!(Instant::now(), samples_from);
+        board.changes();
+
+        let tell = async {
+            board.take_in(&committed(3, BIKE, sample(3.0)));
+            sleep(Duration::from_millis(300)).await;
+            let idle = What::Event(Body::Status(status(DeviceState::Idle)));
+            board.take_in(&committed(4, BIKE, idle));
+        };
+        tokio::join!(board.changed(samples_from + Duration::from_secs(1)), tell);
+        assert_eq!(samples_from.elapsed(), Duration::from_millis(300));
     }
 
     #[test]

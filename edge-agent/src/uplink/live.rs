@@ -7,13 +7,15 @@ use super::link::Lane;
 use super::token::Cloud;
 use anyhow::Result;
 use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE};
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// At most ten states a second.
 const PACE: Duration = Duration::from_millis(100);
+/// What has only measured something since, and is as it was otherwise, is told once a second.
+const SAMPLES_PACE: Duration = Duration::from_secs(1);
 /// Without news a state is sent this often, so that the cloud knows that the branch is there.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// A cloud that cannot be reached is tried this often, so that the floor is seen soon after any outage.
@@ -38,7 +40,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 failing_since = None;
                 sleep_until(started + PACE).await;
                 // Either way it is time: for news, or for a sign of life.
-                let _ = timeout(HEARTBEAT, uplink.board.changed()).await;
+                let _ = timeout(HEARTBEAT, uplink.board.changed(started + SAMPLES_PACE)).await;
             }
             // The cloud has no state that this one could add to.
             Err(failure) if failure.code() == "full_state_needed" => {
@@ -79,14 +81,19 @@ impl LiveLane {
             floor: floor(uplink),
             machines,
         };
-        let encoded = state.encode();
+        let packed = state.pack();
         let url = cloud.url("/state");
         let put = |clients: &super::http::Clients| {
-            clients.live.put(&url).header(CONTENT_TYPE, STATE_MEDIA_TYPE).body(encoded.clone())
+            clients
+                .live
+                .put(&url)
+                .header(CONTENT_TYPE, STATE_MEDIA_TYPE)
+                .header(CONTENT_ENCODING, "zstd")
+                .body(packed.clone())
         };
         cloud.call(put).await?;
         metrics::counter!("gymwire_uplink_states_total").increment(1);
-        metrics::counter!("gymwire_uplink_state_bytes_total").increment(encoded.len() as u64);
+        metrics::counter!("gymwire_uplink_state_bytes_total").increment(packed.len() as u64);
         self.needs_full = false;
         Ok(())
     }

@@ -281,7 +281,7 @@ fn hang_up() -> Response {
 }
 
 async fn state(State(cloud): State<FakeCloud>, body: Bytes) -> Response {
-    let state = LiveState::decode(&body).unwrap();
+    let state = LiveState::unpack(&body).unwrap();
     cloud.edit(|seen| seen.states.push(state));
     StatusCode::NO_CONTENT.into_response()
 }

@@ -40,19 +40,9 @@ pub async fn measure() -> Result<Vec<Row>> {
     let (telemetry, taps) = (collect(telemetry).await?, collect(taps).await?);
     edge.stop().await?;
     Ok(vec![
-        row("ack of a tap, p99, at 1 000 msg/s from 200 clients", &taps, TAP_LIMIT),
-        row("ack of telemetry, p99, same load", &telemetry, TELEMETRY_LIMIT),
+        Row::p99("ack of a tap, p99, at 1 000 msg/s from 200 clients", &taps, TAP_LIMIT),
+        Row::p99("ack of telemetry, p99, same load", &telemetry, TELEMETRY_LIMIT),
     ])
-}
-
-fn row(what: &str, times: &Times, limit: Duration) -> Row {
-    let at = |quantile| times.quantile(quantile);
-    Row::judged(
-        what,
-        format!("{:.1?}", at(0.99)),
-        format!("at most {limit:?} (p50 {:.1?}, max {:.1?})", at(0.5), at(1.0)),
-        at(0.99) <= limit,
-    )
 }
 
 fn phase(seed: &mut Seed) -> Duration {

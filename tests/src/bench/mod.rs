@@ -4,11 +4,14 @@ mod acks;
 mod backlog;
 mod codec;
 mod copy;
+mod decisions;
 mod disk;
 pub mod flood;
+mod idle;
 mod latency;
 mod memory;
 mod mosquitto;
+mod readers;
 mod start;
 pub mod table;
 mod tls;
@@ -51,6 +54,15 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("tls") {
         tls::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("readers") {
+        readers::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("decisions") {
+        decisions::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("idle") {
+        idle::measure().await?.iter().for_each(tell);
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Results: what was measured, the figure, what it is held against, and whether that is met.
 
+use crate::times::Times;
 use std::fmt;
+use std::time::Duration;
 
 /// One line of the result.
 #[derive(Debug, Clone)]
@@ -19,6 +21,17 @@ impl Row {
     /// A figure that is held against a limit or peer.
     pub fn judged(what: &str, figure: String, against: String, passed: bool) -> Self {
         Self { what: what.to_owned(), figure, against, passed: Some(passed) }
+    }
+
+    /// The 99th percentile of times that is held against a limit.
+    pub fn p99(what: &str, times: &Times, limit: Duration) -> Self {
+        let at = |quantile| times.quantile(quantile);
+        Self::judged(
+            what,
+            format!("{:.1?}", at(0.99)),
+            format!("at most {limit:?} (p50 {:.1?}, max {:.1?})", at(0.5), at(1.0)),
+            at(0.99) <= limit,
+        )
     }
 
     /// A figure that is only told.

@@ -1,7 +1,7 @@
 //! Binary messages: media types, versions, and how unreadable ones are refused.
 
 use crate::http::{Error, Refusal, Result};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use protocol::sync::WireError;
 
 /// Refuses any other media type, and says which versions are read.
@@ -14,6 +14,21 @@ pub fn check(headers: &HeaderMap, media_type: &str, version: u8) -> Result<()> {
         let detail = format!("Content-Type must be {media_type}");
         Err(unsupported("unsupported_media_type", &[version]).detail(detail).into())
     }
+}
+
+/// Whether the body is packed with zstd; any other encoding is refused.
+pub fn is_zstd(headers: &HeaderMap, version: u8) -> Result<bool> {
+    match headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None => Ok(false),
+        Some(encoding) if encoding.eq_ignore_ascii_case(b"zstd") => Ok(true),
+        Some(_) => Err(not_zstd(version)),
+    }
+}
+
+/// 415: the body has to be packed with zstd.
+pub fn not_zstd(version: u8) -> Error {
+    let refusal = unsupported("unsupported_encoding", &[version]);
+    refusal.detail("Content-Encoding must be zstd").into()
 }
 
 /// Refuses a message that is not what it claims to be.

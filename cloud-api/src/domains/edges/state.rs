@@ -21,13 +21,16 @@ use tokio::time::{MissedTickBehavior, interval};
 ///
 /// Kept only if (boot, n) is newer than what is known; builds no history.
 #[utoipa::path(put, path = "/state", tag = "edges", security(("edge" = [])),
+    params(("Content-Encoding" = Option<String>, Header, description = "`zstd`, or none")),
     request_body(content = Vec<u8>, content_type = "application/vnd.gymwire.state",
-        description = "Version byte and postcard of `LiveState`, at most 1 MiB"), responses(
+        description = "Version byte and postcard of `LiveState`, at most 1 MiB, packed and unpacked"), responses(
     (status = 204, description = "kept, or not newer"),
     (status = 409, body = Problem, content_type = "application/problem+json",
      description = "`edge_conflict`; `full_state_needed`: it only says what changed, and the rest is not known"),
+    (status = 413, body = Problem, content_type = "application/problem+json",
+     description = "`payload_too_large`, packed or unpacked"),
     (status = 415, body = Problem, content_type = "application/problem+json",
-     description = "`unsupported_version`; `supported` lists the versions")))]
+     description = "`unsupported_version`, `unsupported_encoding`; `supported` lists the versions")))]
 pub async fn replace_edge_state(
     State(app): State<App>,
     caller: EdgeCaller,
@@ -35,7 +38,9 @@ pub async fn replace_edge_state(
     body: Bytes,
 ) -> Result<StatusCode> {
     super::media::check(&headers, STATE_MEDIA_TYPE, STATE_VERSION)?;
-    let mut state = LiveState::decode(&body).map_err(|error| refuse(&error))?;
+    let is_packed = super::media::is_zstd(&headers, STATE_VERSION)?;
+    let state = if is_packed { LiveState::unpack(&body) } else { LiveState::decode(&body) };
+    let mut state = state.map_err(|error| refuse(&error))?;
     drop_foreign(&app, caller.branch, &mut state).await?;
     if !state.full && !app.live.has_base(caller.branch, caller.edge, state.boot) {
         reload(&app, caller.branch).await?;

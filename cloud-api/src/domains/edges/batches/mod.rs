@@ -13,7 +13,7 @@ use crate::http::{Error, Json, Problem, Result};
 use anyhow::Context;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::HeaderMap;
 use protocol::sync::WireError;
 use protocol::sync::batch::{BATCH_MEDIA_TYPE, BATCH_VERSION, BatchAnswer};
 use unpack::Unpacked;
@@ -42,20 +42,13 @@ pub async fn apply_batch(
     body: Bytes,
 ) -> Result<Json<BatchAnswer>> {
     media::check(&headers, BATCH_MEDIA_TYPE, BATCH_VERSION)?;
-    check_encoding(&headers)?;
+    if !media::is_zstd(&headers, BATCH_VERSION)? {
+        return Err(media::not_zstd(BATCH_VERSION));
+    }
     let _slot = app.batch_slots.acquire().await.context("the service stops")?;
     let unpacked = unpack(body).await?;
     let acked_seq = apply::apply(&app, &caller, unpacked).await?;
     Ok(Json(BatchAnswer { acked_seq }))
-}
-
-fn check_encoding(headers: &HeaderMap) -> Result<()> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map(HeaderValue::as_bytes);
-    if encoding.is_some_and(|encoding| encoding.eq_ignore_ascii_case(b"zstd")) {
-        return Ok(());
-    }
-    let refusal = media::unsupported("unsupported_encoding", &[BATCH_VERSION]);
-    Err(refusal.detail("Content-Encoding must be zstd").into())
 }
 
 /// Off the async workers: inflating and checking takes up to a tenth of a second.
