@@ -14,7 +14,7 @@ use tokio::process::{Child, Command};
 /// How long a program may take to stop when asked.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
-/// Linux counts processor time in this unit (USER_HZ) towards programs.
+/// Linux counts processor time in this unit (`USER_HZ`) towards programs.
 const TICKS_PER_S: u64 = 100;
 
 /// A program has ended, so that waiting for what it does is in vain.

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout};
 const DEVICES: [&str; 4] = ["door-1", "door-1-nfc", "bike-1", "press-1"];
 /// All devices are there by then.
 const PATIENCE: Duration = Duration::from_secs(20);
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_mins(1);
 const CPU_LIMIT: f64 = 1.0;
 const MEMORY_LIMIT_MB: f64 = 15.0;
 
