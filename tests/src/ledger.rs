@@ -192,22 +192,42 @@ async fn taps(db: &PgPool) -> Result<Ids> {
     Ok(ids)
 }
 
+/// Hashes of all cards that were presented and are in the cloud's database, each with how often.
+pub async fn cards(db: &PgPool) -> Result<BTreeMap<[u8; 32], u32>> {
+    let mut cards = BTreeMap::new();
+    for (_, credential) in credentials(db).await? {
+        if let StoredCredential::NfcUid { uid_hash } = credential {
+            *cards.entry(uid_hash).or_default() += 1;
+        }
+    }
+    Ok(cards)
+}
+
 /// Reader and code of every tap with a code.
 async fn shown(db: &PgPool) -> Result<Vec<(String, String)>> {
+    let mut shown = Vec::new();
+    for (reader, credential) in credentials(db).await? {
+        if let StoredCredential::Qr { code } = credential {
+            shown.push((reader, code));
+        }
+    }
+    Ok(shown)
+}
+
+/// Reader and credential of every tap.
+async fn credentials(db: &PgPool) -> Result<Vec<(String, StoredCredential)>> {
     let taps = sqlx::query(
         "SELECT devices.code, credential FROM taps JOIN devices ON devices.id = taps.device_id",
     )
     .fetch_all(db)
     .await?;
-    let mut shown = Vec::new();
+    let mut credentials = Vec::new();
     for tap in taps {
         let packed: Vec<u8> = tap.try_get("credential")?;
         let (_version, packed) = packed.split_first().context("a credential is empty")?;
-        if let StoredCredential::Qr { code } = postcard::from_bytes(packed)? {
-            shown.push((tap.try_get("code")?, code));
-        }
+        credentials.push((tap.try_get("code")?, postcard::from_bytes(packed)?));
     }
-    Ok(shown)
+    Ok(credentials)
 }
 
 async fn sets(db: &PgPool) -> Result<Ids> {

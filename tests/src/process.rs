@@ -114,6 +114,16 @@ impl Process {
         Ok(())
     }
 
+    /// Lets it hang (SIGSTOP) until [`Process::resume`].
+    pub fn pause(&self) -> Result<()> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after [`Process::pause`].
+    pub fn resume(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
     /// Fails with the end of its log if it is not running any more.
     pub fn ensure_alive(&mut self) -> Result<()> {
         match self.child.try_wait()? {

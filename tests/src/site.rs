@@ -7,11 +7,15 @@ use cloud_api::config::Auth;
 use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
 use cloud_api::domains::edges::{self, Order};
+use cloud_api::domains::members::{self, NewMember, Proof, Source, Terms};
 use cloud_api::domains::{branches, organizations};
-use cloud_api::ids::{BranchId, CommandId, DeviceId, OrganizationId};
+use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId};
+use protocol::credential::uid_hash;
 use protocol::sync::commands::Target;
+use protocol::sync::entry;
 use sqlx::PgPool;
 use std::time::Duration;
+use time::macros::date;
 
 /// A branch of an organization of its own.
 #[derive(Debug, Clone)]
@@ -49,13 +53,61 @@ impl Site {
 
     /// Adds a bridge and the readers that it speaks for; the bridge's login.
     pub async fn bridge(&self, code: &str, readers: &[&str]) -> Result<Login> {
+        self.bridge_of(code, readers, &[]).await
+    }
+
+    /// Adds a bridge with the readers and strength machines that it speaks for; the bridge's login.
+    pub async fn bridge_of(
+        &self,
+        code: &str,
+        readers: &[&str],
+        machines: &[&str],
+    ) -> Result<Login> {
         let (bridge, login) = self.add(&new(code, DeviceKind::Bridge)?).await?;
         for reader in readers {
             let mut new = new(reader, DeviceKind::Reader)?;
             new.bridge = Some(bridge);
             self.add(&new).await?;
         }
+        for machine in machines {
+            let mut new = new(machine, DeviceKind::Machine)?;
+            (new.bridge, new.machine_type) = (Some(bridge), Some(MachineType::Strength));
+            self.add(&new).await?;
+        }
         Ok(login)
+    }
+
+    /// Adds a member who may come in whenever they like, with cards of these numbers.
+    pub async fn member(&self, name: &str, cards: &[[u8; 7]]) -> Result<MemberId> {
+        let (reference, email, source) = (None, None, Source::Desk);
+        let new = NewMember { display_name: name.parse()?, reference, email, source };
+        let (valid_from, valid_until) = (date!(2026 - 01 - 01), None);
+        let terms = Terms { branches: None, valid_from, valid_until, windows: Vec::new() };
+        let (gym, now) = (self.organization, Clock::system().now());
+        let mut tx = self.db.begin().await?;
+        let member = members::create(&mut tx, gym, &new, now).await?.id;
+        members::add_membership(&mut tx, gym, member, &terms, source, now).await?;
+        for card in cards {
+            let proof = Proof::NfcUid(hex::encode(card).parse()?);
+            members::add_credential(&mut tx, gym, member, &proof, None, now).await?;
+        }
+        tx.commit().await?;
+        Ok(member)
+    }
+
+    /// Keeps a member out.
+    pub async fn block(&self, member: MemberId) -> Result<()> {
+        let (reason, now) = ("payment".parse()?, Clock::system().now());
+        let mut tx = self.db.begin().await?;
+        members::set_blocked(&mut tx, self.organization, member, Some(&reason), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// As which the number of a card is kept.
+    pub async fn card_hash(&self, card: &[u8]) -> Result<[u8; 32]> {
+        let mut db = self.db.acquire().await?;
+        let key = organizations::credential_key(&mut db, self.organization).await?;
+        Ok(uid_hash(&key, card))
     }
 
     /// Adds a reader that speaks for itself.
@@ -65,12 +117,29 @@ impl Site {
 
     /// Gives a reader an order that is void after so long.
     pub async fn order(&self, reader: &str, command: &str, ttl: Duration) -> Result<CommandId> {
+        self.order_to(entry::DeviceKind::Reader, reader, command, ttl).await
+    }
+
+    /// Gives a machine an order that is void after so long.
+    pub async fn order_machine(
+        &self,
+        machine: &str,
+        command: &str,
+        ttl: Duration,
+    ) -> Result<CommandId> {
+        self.order_to(entry::DeviceKind::Machine, machine, command, ttl).await
+    }
+
+    async fn order_to(
+        &self,
+        kind: entry::DeviceKind,
+        code: &str,
+        command: &str,
+        ttl: Duration,
+    ) -> Result<CommandId> {
         let order = Order {
             branch: self.branch,
-            target: Some(Target {
-                kind: protocol::sync::entry::DeviceKind::Reader,
-                code: reader.parse()?,
-            }),
+            target: Some(Target { kind, code: code.parse()? }),
             command: command.to_owned(),
             args: serde_json::Map::new(),
             ttl: ttl.try_into()?,

@@ -3,6 +3,7 @@
 mod clock;
 mod demo;
 mod doors;
+mod hardware;
 mod kills;
 mod outage;
 mod power_cut;

@@ -1,0 +1,7 @@
+//! What stands behind a bridge, in the whole system: cards at a door and a board in a machine, while the line is
+//! disturbed and programs hang or are killed.
+
+mod hall;
+mod once;
+mod orders;
+mod taps;
