@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result};
 use cloud_api::ids::CommandId;
 use firmware_bridge::emulators::board::Board;
-use firmware_bridge::emulators::pn532::{Card, Pn532, Presented, Timing};
+use firmware_bridge::emulators::pn532::{Card, Pn532, Timing};
 use firmware_bridge::emulators::relay::Relay;
 use protocol::serial::board::device::Identity;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use tests::bridge::Bridge;
 use tests::chaos::ChaosLink;
 use tests::scene::{self, Scene};
 use tests::wait;
+use tokio::time::Instant;
 
 /// Nothing takes longer.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -71,15 +72,15 @@ impl Hall {
         Ok(hall)
     }
 
-    /// Holds a card to the reader, and returns when the bridge has its tap on disk.
-    pub async fn present(&self, card: [u8; 7]) -> Result<Presented> {
+    /// Holds a card to the reader, and returns when the bridge has its tap on disk: the tap is older than that moment.
+    pub async fn present(&self, card: [u8; 7]) -> Result<Instant> {
         self.reader.clear().await?;
-        let presented = self.reader.present(Card::Plain(card.into())).await?;
+        self.reader.present(Card::Plain(card.into())).await?;
         let kept = async || self.has_kept(card);
         wait::until_true("the bridge kept the tap", LIMIT, kept)
             .await
             .with_context(|| self.logs())?;
-        Ok(presented)
+        Ok(Instant::now())
     }
 
     /// Whether the bridge has taken the tap of a card that is presented once.

@@ -2,7 +2,6 @@
 
 use super::hall::{BLOCKED, CARDS, Hall, LIMIT, card};
 use anyhow::Result;
-use firmware_bridge::emulators::pn532::Presented;
 use std::time::Duration;
 use tests::chaos::Weather;
 use tests::wait;
@@ -20,8 +19,8 @@ async fn is_past(what: &str, since: Instant, limit: Duration) -> Result<()> {
     wait::until_true(what, LIMIT, is_past).await
 }
 
-async fn is_too_old(tap: Presented) -> Result<()> {
-    is_past("the tap is too old", tap.at, TAP_COUNTS).await
+async fn is_too_old(tap: Instant) -> Result<()> {
+    is_past("the tap is too old", tap, TAP_COUNTS).await
 }
 
 /// Whatever was held up has arrived and moved nothing; whoever comes now gets in.
