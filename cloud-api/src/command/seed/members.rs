@@ -26,7 +26,7 @@ pub struct SeededMember {
     card_uid: Option<String>,
     /// Of phones: P-256, hexadecimal.
     phone_private_key: Option<String>,
-    /// Each opens once, for 20 minutes.
+    /// Each opens once, for 20 minutes, at a door whose edge ran before they were made.
     qr_codes: Vec<String>,
 }
 

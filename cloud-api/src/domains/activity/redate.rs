@@ -2,6 +2,7 @@
 
 use crate::ids::EdgeId;
 use sqlx::{PgConnection, query};
+use uuid::Uuid;
 
 /// Dates everything of a boot that had no date.
 pub async fn redate(
@@ -11,6 +12,17 @@ pub async fn redate(
     offset_ms: i64,
 ) -> sqlx::Result<()> {
     let (edge, boot) = (edge.0, boot.cast_signed());
+    redate_facts(db, edge, boot, offset_ms).await?;
+    redate_reports(db, edge, boot, offset_ms).await
+}
+
+/// What members did.
+async fn redate_facts(
+    db: &mut PgConnection,
+    edge: Uuid,
+    boot: i64,
+    offset_ms: i64,
+) -> sqlx::Result<()> {
     query!(
         "UPDATE taps SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",
@@ -38,6 +50,16 @@ pub async fn redate(
     )
     .execute(&mut *db)
     .await?;
+    Ok(())
+}
+
+/// What devices told.
+async fn redate_reports(
+    db: &mut PgConnection,
+    edge: Uuid,
+    boot: i64,
+    offset_ms: i64,
+) -> sqlx::Result<()> {
     query!(
         "UPDATE device_statuses SET is_dated = true, at = moment_of(mono_ms, $3)
          WHERE edge_id = $1 AND boot = $2 AND NOT is_dated",

@@ -127,8 +127,13 @@ async fn over_libnfc(
 }
 
 #[cfg(not(feature = "libnfc"))]
-async fn over_libnfc(_: NfcConfig, _: Service, _: &CancellationToken) -> anyhow::Result<()> {
-    anyhow::bail!("nfc.driver: this firmware-bridge was built without libnfc")
+fn over_libnfc(
+    _: NfcConfig,
+    _: Service,
+    _: &CancellationToken,
+) -> std::future::Ready<anyhow::Result<()>> {
+    let missing = anyhow::anyhow!("nfc.driver: this firmware-bridge was built without libnfc");
+    std::future::ready(Err(missing))
 }
 
 /// What the service of a reader needs.
