@@ -141,7 +141,7 @@ async fn a_waiting_door_hears_of_every_change_at_once() -> Result<()> {
     assert_eq!(member_of(&told)?.memberships.len(), 2);
     let (told, _) = heard!(set_frozen(membership.id, Some(&reason), now));
     assert!(member_of(&told)?.memberships.iter().any(|one| one.frozen && !one.here));
-    let (told, _) = heard!(end_membership(membership.id));
+    let (told, ()) = heard!(end_membership(membership.id));
     assert_eq!(member_of(&told)?.memberships.len(), 1);
     let (told, credential) = heard!(add_credential(member, &card(UID), None, now));
     assert_eq!(items(&told).len(), 1);
