@@ -1,6 +1,6 @@
 //! Doors: decisions and orders for the readers of a door move its relay, never late and never for long.
 //!
-//! [`state`] is what a door does, [`relay`] the task that owns the relay and its timer, [`wire`] what the relay hangs
+//! [`state`] is what a door does, `relay` the task that owns the relay and its timer, `wire` what the relay hangs
 //! on. This file brings the mail to the state and its outputs to the relay.
 
 mod lamp;
