@@ -4,20 +4,23 @@ set -eu
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$PWD/target}"
 everything=(--workspace --all-features)
+targets=(--all-targets)
 folder=debug
 if [ "${1:-}" = soak ]; then
   everything+=(--release)
+  # Optimising is slow: only the programs and the tests that attack them.
+  targets=(--bins --test cloud --test edge --test system)
   folder=release
   export TEST_KILLS="${TEST_KILLS:-1000}" PROPTEST_CASES="${PROPTEST_CASES:-20000}"
 fi
 
 # One invocation builds programs and tests alike, so that nothing is compiled twice for different features.
-cargo build "${everything[@]}" --all-targets
+cargo build "${everything[@]}" "${targets[@]}"
 
 # The tests share one throwaway Postgres, which the first of them starts.
 trap '"$CARGO_TARGET_DIR/$folder/test-postgres" stop' EXIT
 if [ "${1:-}" = soak ]; then
-  cargo nextest run "${everything[@]}" --profile soak -E 'package(tests)'
+  cargo nextest run "${everything[@]}" "${targets[@]}" --profile soak -E 'package(tests)'
 else
   cargo nextest run "${everything[@]}" --no-fail-fast
   cargo test --quiet --doc "${everything[@]}"
