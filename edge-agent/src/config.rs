@@ -2,6 +2,7 @@
 
 use crate::front_door;
 use crate::journal::Limits;
+use crate::staff;
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format as _, Serialized, Toml};
@@ -22,6 +23,8 @@ pub struct Config {
     pub mqtt: front_door::Config,
     /// What the journal may use.
     pub journal: Limits,
+    /// The page of the branch's staff.
+    pub staff: staff::Config,
     /// Health and metrics.
     pub ops: Ops,
 }
@@ -119,7 +122,7 @@ pub struct ConfigError(pub String);
 const MIN_TELEMETRY_INTERVAL_MS: u64 = 20;
 const SYSTEM_FOLDER: &str = "/etc/gymwire";
 const SYSTEM_STATE: &str = "/var/lib/gymwire";
-const SECTIONS: [&str; 5] = ["agent", "cloud", "mqtt", "journal", "ops"];
+const SECTIONS: [&str; 6] = ["agent", "cloud", "mqtt", "journal", "staff", "ops"];
 
 impl Config {
     /// Reads file, environment and flags.

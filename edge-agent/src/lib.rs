@@ -7,5 +7,6 @@ pub mod front_door;
 pub mod journal;
 pub mod ops;
 pub mod registry;
+pub mod staff;
 pub mod supervisor;
 pub mod uplink;

@@ -12,6 +12,8 @@ use crate::ops::lock::FolderLock;
 use crate::ops::status::Watched;
 use crate::ops::{server, watchdog};
 use crate::registry::Registry;
+use crate::staff::accounts::{Accounts, COST};
+use crate::staff::{self, Staff};
 use crate::uplink::Uplink;
 use crate::uplink::board::Board;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -111,13 +113,13 @@ async fn start(
     access.decide_in(journal).await?;
     tasks.spawn(access.clone().remember(journal.events(), stop.clone()));
     let inside = Inside {
-        access,
+        access: access.clone(),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),
         retained: retained.values,
     };
-    let door = Server::bind(config.mqtt.clone(), inside, tls)?;
+    let door = Server::bind(config.mqtt.clone(), inside, tls.clone())?;
     let publisher = door.publisher();
     let uplink = Arc::new(Uplink::new(
         config.cloud.clone(),
@@ -134,12 +136,15 @@ async fn start(
         publisher: publisher.clone(),
         link: uplink.status(),
     };
+    let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
     let actions = Actions {
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),
         cloud: config.cloud.clone(),
+        accounts,
     };
+    open_page(config, tls, (watched.clone(), actions.clone(), access), tasks, stop)?;
     // Full: the journal's own ring takes over, and what that loses is counted.
     let (to_uplink, for_uplink) = mpsc::channel(64);
     tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
@@ -151,6 +156,24 @@ async fn start(
         tasks.spawn(control.run(actions, watched, stop.clone()));
     }
     tasks.spawn(keep_time(registry.clone(), clock.clone(), stop.clone()));
+    Ok(())
+}
+
+fn open_page(
+    config: &Config,
+    tls: Tls,
+    (watched, actions, access): (Watched, Actions, Access),
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let accounts = actions.accounts.clone();
+    let has_open_mqtt = !config.mqtt.listen.ip().is_loopback();
+    let parts = staff::Parts { accounts, watched, actions, access, has_open_mqtt };
+    let committed = parts.watched.journal.events();
+    let page = Staff::new(parts);
+    let server = staff::Server::bind(config.staff.clone(), tls, page.clone())?;
+    tasks.spawn(staff::follow(page, committed, stop.clone()));
+    tasks.spawn(server.run(stop.clone()));
     Ok(())
 }
 

@@ -38,6 +38,8 @@ pub struct Ports {
     pub mqtts: SocketAddr,
     /// Health and metrics.
     pub ops: SocketAddr,
+    /// The staff page.
+    pub staff: SocketAddr,
 }
 
 impl Edge {
@@ -51,7 +53,12 @@ impl Edge {
 
     /// An agent on a folder that is there, or will be made, and stays.
     pub fn in_folder(folder: &Path) -> Result<Self> {
-        let ports = Ports { mqtt: ports::free()?, mqtts: ports::free()?, ops: ports::free()? };
+        let ports = Ports {
+            mqtt: ports::free()?,
+            mqtts: ports::free()?,
+            ops: ports::free()?,
+            staff: ports::free()?,
+        };
         Self::on_ports(folder, ports)
     }
 
@@ -66,12 +73,12 @@ impl Edge {
 
     /// Writes its configuration, with more lines of TOML at the end.
     pub fn configure(&self, more: &str) -> Result<()> {
-        let Ports { mqtt, mqtts, ops } = self.ports;
+        let Ports { mqtt, mqtts, ops, staff } = self.ports;
         let state = self.state();
         let state = state.display();
         let text = format!(
             "agent.state_dir = \"{state}\"\nmqtt.listen = \"{mqtt}\"\nmqtt.tls_listen = \"{mqtts}\"\n\
-             ops.listen = \"{ops}\"\n{more}"
+             ops.listen = \"{ops}\"\nstaff.listen = \"{staff}\"\n{more}"
         );
         Ok(fs::write(self.config(), text)?)
     }

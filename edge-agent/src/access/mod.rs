@@ -19,6 +19,7 @@ use bytes::Bytes;
 use judge::Judge;
 use nonces::{Nonces, VALID_MS};
 use policy::Policies;
+use protocol::access::{BranchSettings, LocalTime};
 use protocol::ids::DeviceId;
 use protocol::mqtt::payloads::Challenge;
 
@@ -64,6 +65,16 @@ impl Access {
         });
         let judge = Judge::new(self.clone());
         journal.decide_with(Box::new(judge), used).await.context("nobody decides about taps")
+    }
+
+    /// The branch's settings as they hold now.
+    pub fn settings(&self) -> BranchSettings {
+        self.policies.current().settings.clone()
+    }
+
+    /// The branch's time zone.
+    pub fn zone(&self) -> LocalTime {
+        self.policies.current().settings.zone.clone()
     }
 
     /// A nonce for the phone that a reader has before it.

@@ -2,6 +2,7 @@
 
 mod device;
 mod diag;
+mod staff;
 
 use crate::config::{Config, ConfigError, Flags};
 use crate::journal::{self, Journal, JournalConfig};
@@ -12,6 +13,7 @@ use crate::ops::lock::FolderLock;
 use crate::ops::logs;
 use crate::ops::status::Status;
 use crate::registry::Registry;
+use crate::staff::accounts::{Accounts, COST};
 use crate::supervisor;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
@@ -68,6 +70,9 @@ enum Command {
     /// Devices of the branch.
     #[command(subcommand)]
     Device(device::DeviceCommand),
+    /// Accounts of the staff page.
+    #[command(subcommand)]
+    Staff(staff::StaffCommand),
     /// The branch's certificate authority.
     #[command(subcommand)]
     Ca(CaCommand),
@@ -128,6 +133,7 @@ async fn perform(command: Command, config: Config) -> Result<()> {
         Command::Enroll { cloud, code } => enroll(&config, cloud, code).await,
         Command::Status { json } => status(&config, json).await,
         Command::Device(command) => device::perform(&config, command).await,
+        Command::Staff(command) => staff::perform(&config, command).await,
         Command::Ca(CaCommand::Export) => {
             let folder = config.agent.state_dir.join("ca");
             let now_ms = Clock::system().latest_ms();
@@ -182,7 +188,9 @@ async fn ask(config: &Config, ask: Ask) -> Result<Value> {
         journal.note(Body::Notice(notice)).await?;
     }
     let cloud = config.cloud.clone();
-    let actions = Actions { registry: opened.registry, journal: journal.clone(), clock, cloud };
+    let registry = opened.registry;
+    let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
+    let actions = Actions { registry, journal: journal.clone(), clock, cloud, accounts };
     let done = actions.perform(ask).await;
     let closed = timeout(CLOSE_TIMEOUT, journal.close()).await;
     let done = done?;

@@ -24,7 +24,7 @@ mod subscriber;
 mod subscriptions;
 pub mod tls;
 mod urgent;
-mod waiting_room;
+pub mod waiting_room;
 mod writer;
 
 pub use config::Config;

@@ -5,6 +5,7 @@ use crate::journal::{Ack, AckSink, Journal, Received, What};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use crate::registry::local::NewCredential;
+use crate::staff::accounts::{Accounts, Role, Secret};
 use crate::uplink::enroll::enroll;
 use anyhow::{Context as _, Result, bail};
 use protocol::ids::Code;
@@ -47,6 +48,40 @@ pub enum Ask {
     },
     /// Which devices there are.
     DeviceList,
+    /// Let somebody sign in at the staff page.
+    StaffAdd {
+        /// What they are called.
+        name: String,
+        /// What they may do.
+        role: Role,
+        /// Their password; one is drawn if there is none.
+        password: Option<Secret>,
+    },
+    /// Give an account of the staff page another password.
+    StaffReset {
+        /// Whose.
+        name: String,
+        /// Their password; one is drawn if there is none.
+        password: Option<Secret>,
+    },
+    /// Remove an account of the staff page.
+    StaffRemove {
+        /// Whose.
+        name: String,
+    },
+    /// Who may sign in at the staff page.
+    StaffList,
+}
+
+/// An account of the staff page in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedStaff {
+    /// What they are called.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// On how many devices they are signed in.
+    pub signed_in: usize,
 }
 
 /// A device in a list.
@@ -75,6 +110,8 @@ pub struct Actions {
     pub clock: Clock,
     /// The way to the cloud.
     pub cloud: config::Cloud,
+    /// Who may sign in at the staff page.
+    pub accounts: Accounts,
 }
 
 /// A journal that cannot be written does not answer.
@@ -107,6 +144,21 @@ impl Actions {
                 Ok(serde_json::json!({ "code": device.code, "name": device.name }))
             }
             Ask::DeviceList => Ok(serde_json::to_value(self.devices())?),
+            Ask::StaffAdd { name, role, password } => {
+                let given = password.map(Secret::into_inner);
+                let password = self.accounts.add(&name, role, given, None).await?;
+                Ok(serde_json::json!({ "name": name.trim(), "password": *password }))
+            }
+            Ask::StaffReset { name, password } => {
+                let given = password.map(Secret::into_inner);
+                let password = self.accounts.reset(&name, given, None).await?;
+                Ok(serde_json::json!({ "name": name.trim(), "password": *password }))
+            }
+            Ask::StaffRemove { name } => {
+                self.accounts.remove(&name, true).await?;
+                Ok(serde_json::json!({ "name": name.trim() }))
+            }
+            Ask::StaffList => Ok(serde_json::to_value(self.staff())?),
         }
     }
 
@@ -117,6 +169,15 @@ impl Actions {
             name: device.name.clone(),
             enabled: device.enabled,
             has_secret: device.secret_sha256.is_some(),
+        });
+        listed.collect()
+    }
+
+    fn staff(&self) -> Vec<ListedStaff> {
+        let listed = self.accounts.list().into_iter().map(|account| ListedStaff {
+            name: account.name,
+            role: account.role,
+            signed_in: account.signed_in,
         });
         listed.collect()
     }
@@ -158,6 +219,8 @@ impl AckSink for Committed {
 mod tests {
     use super::*;
     use crate::journal::{BatchLimits, JournalConfig};
+    use crate::staff;
+    use crate::staff::accounts::Cost;
     use protocol::sync::batch::Batch;
     use protocol::sync::entry::Event;
     use protocol::time::Stamp;
@@ -177,7 +240,10 @@ mod tests {
             let config = JournalConfig::new(folder.path());
             let (journal, _) = Journal::open(config, clock.clone()).unwrap();
             let cloud = config::Cloud::default();
-            Self { actions: Actions { registry, journal, clock, cloud }, _folder: folder }
+            let (staff, cost) = (staff::Config::default(), Cost { memory_kib: 8, passes: 1 });
+            let accounts =
+                Accounts::open(registry.clone(), clock.clone(), &staff, cost).await.unwrap();
+            Self { actions: Actions { registry, journal, clock, cloud, accounts }, _folder: folder }
         }
 
         async fn ask(&self, ask: Ask) -> Result<serde_json::Value> {

@@ -6,6 +6,7 @@ pub mod identity;
 pub mod local;
 mod roster;
 mod snapshot;
+pub mod staff;
 mod store;
 mod tables;
 mod time;

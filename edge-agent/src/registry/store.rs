@@ -24,9 +24,10 @@ enum Fate {
     Corrupt,
 }
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/branch_0001_registry.sql"),
     include_str!("../../migrations/branch_0002_card_counters.sql"),
+    include_str!("../../migrations/branch_0003_staff.sql"),
 ];
 const SIDE_FILES: [&str; 3] = ["", "-wal", "-shm"];
 

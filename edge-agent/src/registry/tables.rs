@@ -219,7 +219,7 @@ fn unwritable(error: serde_json::Error) -> rusqlite::Error {
 
 #[cfg(test)]
 mod tests {
-    use super::super::roster;
+    use super::super::{roster, staff};
     use super::*;
 
     #[test]
@@ -227,6 +227,7 @@ mod tests {
         let db = Connection::open_in_memory().unwrap();
         db.execute_batch(include_str!("../../migrations/branch_0001_registry.sql")).unwrap();
         db.execute_batch(include_str!("../../migrations/branch_0002_card_counters.sql")).unwrap();
+        db.execute_batch(include_str!("../../migrations/branch_0003_staff.sql")).unwrap();
         let statements = [
             READ_META,
             WRITE_META,
@@ -246,8 +247,12 @@ mod tests {
             roster::WRITE_COUNTER,
         ];
 
-        let refused: Vec<_> =
-            statements.iter().chain(&STALE).filter_map(|sql| db.prepare(sql).err()).collect();
+        let refused: Vec<_> = statements
+            .iter()
+            .chain(&STALE)
+            .chain(&staff::STATEMENTS)
+            .filter_map(|sql| db.prepare(sql).err())
+            .collect();
 
         assert!(refused.is_empty(), "{refused:?}");
     }

@@ -41,7 +41,8 @@ impl Agent {
         agent.ops = free_port();
         let ops = agent.ops.clone();
         agent = agent.with("ops.listen", &ops);
-        agent.with("mqtt.listen", "127.0.0.1:0").with("mqtt.tls_listen", "127.0.0.1:0")
+        agent = agent.with("mqtt.listen", "127.0.0.1:0").with("mqtt.tls_listen", "127.0.0.1:0");
+        agent.with("staff.listen", "127.0.0.1:0")
     }
 
     /// Sets a configuration key.

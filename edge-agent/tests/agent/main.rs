@@ -33,7 +33,7 @@ async fn a_second_agent_on_one_folder_is_refused() {
 
 #[tokio::test]
 async fn a_port_in_use_is_named_by_its_key() {
-    for key in ["ops.listen", "mqtt.listen", "mqtt.tls_listen"] {
+    for key in ["ops.listen", "mqtt.listen", "mqtt.tls_listen", "staff.listen"] {
         let agent = Agent::new();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap().to_string();

@@ -39,6 +39,11 @@ impl LocalTime {
         self.0.to_datetime(timestamp(unix_ms)).date()
     }
 
+    /// What the clock on the wall shows at this moment; the ends of time when it is out of range.
+    pub fn datetime_at(&self, unix_ms: i64) -> DateTime {
+        self.0.to_datetime(timestamp(unix_ms))
+    }
+
     /// The moments (Unix milliseconds) of a span that begins on `date` at minute `from_min` and ends before
     /// minute `until_min`: of the day after, if that is not later than `from_min`.
     pub fn span(&self, date: Date, from_min: u16, until_min: u16) -> Range<i64> {

@@ -81,6 +81,7 @@ impl Ports {
                 mqtt: choose(1883, "MQTT")?,
                 mqtts: choose(8883, "MQTT over TLS")?,
                 ops: choose(9090, "the edge's health")?,
+                staff: choose(8090, "the staff page")?,
             },
         })
     }
@@ -94,13 +95,14 @@ mod tests {
     #[test]
     fn a_port_in_use_is_named_and_another_one_is_taken() -> Result<()> {
         // Whoever has it, we or somebody else: it is in use.
-        let _taken = [8080, 1883, 8883, 9090].map(|port| TcpListener::bind(("127.0.0.1", port)));
+        let _taken =
+            [8080, 1883, 8883, 9090, 8090].map(|port| TcpListener::bind(("127.0.0.1", port)));
         let said = Mutex::new(Vec::new());
 
         let ports = Ports::choose(false, &|text| said.lock().unwrap().push(text.to_owned()))?;
 
         let said = said.into_inner()?;
-        assert_eq!(said.len(), 4, "{said:?}");
+        assert_eq!(said.len(), 5, "{said:?}");
         let http = ports.http.port();
         assert_ne!(http, 8080);
         assert_eq!(

@@ -30,9 +30,17 @@ struct Shared {
     ca: BranchCa,
     clock: Clock,
     configured_names: Vec<String>,
-    config: RwLock<Arc<ServerConfig>>,
+    configs: RwLock<Configs>,
 }
 
+/// The same certificate for both kinds of clients.
+struct Configs {
+    devices: Arc<ServerConfig>,
+    /// Browsers are not asked for certificates.
+    web: Arc<ServerConfig>,
+}
+
+const UNUSABLE: &str = "the server certificate cannot be used";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server.key";
 /// Names the server certificate was made for, one a line.
@@ -43,23 +51,27 @@ const RENEW: Duration = Duration::from_hours(24 * 60);
 impl Tls {
     /// Certificates out of the branch CA; they are made where they are missing.
     pub fn open(ca: BranchCa, configured_names: Vec<String>, clock: Clock) -> Result<Self> {
-        let config = server_config(&ca, &configured_names, &clock)?;
-        let config = RwLock::new(Arc::new(config));
-        Ok(Self(Arc::new(Shared { ca, clock, configured_names, config })))
+        let configs = RwLock::new(Configs::read(&ca, &configured_names, &clock)?);
+        Ok(Self(Arc::new(Shared { ca, clock, configured_names, configs })))
     }
 
     /// Makes a new server certificate if this one is about to expire or the computer has new names, and reads all
     /// files again. Connections that are there already stay as they are.
     pub fn refresh(&self) -> Result<()> {
         let shared = &self.0;
-        let config = server_config(&shared.ca, &shared.configured_names, &shared.clock)?;
-        *shared.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        let configs = Configs::read(&shared.ca, &shared.configured_names, &shared.clock)?;
+        *shared.configs.write().unwrap_or_else(PoisonError::into_inner) = configs;
         Ok(())
     }
 
-    /// For other servers of the agent: the same certificate.
-    pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.0.config.read().unwrap_or_else(PoisonError::into_inner))
+    /// For devices.
+    fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.configs.read().unwrap_or_else(PoisonError::into_inner).devices)
+    }
+
+    /// For browsers: the same certificate, and nobody is asked for one.
+    pub fn web_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.0.configs.read().unwrap_or_else(PoisonError::into_inner).web)
     }
 
     /// The roots that devices are to trust.
@@ -85,36 +97,43 @@ fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn server_config(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<ServerConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let (chain, key) = match kept_server(ca, configured, clock) {
-        Ok(kept) => kept,
-        Err(reason) => {
-            info!(reason = %reason, "a server certificate is made");
-            make_server(ca, configured, clock)?;
-            kept_server(ca, configured, clock)?
-        }
-    };
-    let verifier = WebPkiClientVerifier::builder_with_provider(
-        Arc::new(roots(&ca.export())?),
-        Arc::clone(&provider),
-    )
-    .allow_unauthenticated()
-    .build()
-    .context("the branch's roots cannot be used")?;
-    let time = Arc::new(BranchTime(clock.clone()));
-    let mut config = with_provider(provider, time)?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .context("the server certificate cannot be used")?;
-    // A device that reconnects has no session to resume: the agent keeps no state for it.
-    config.send_tls13_tickets = 1;
-    Ok(config)
+impl Configs {
+    fn read(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<Self> {
+        let (chain, key) = match kept_server(ca, configured, clock) {
+            Ok(kept) => kept,
+            Err(reason) => {
+                info!(reason = %reason, "a server certificate is made");
+                make_server(ca, configured, clock)?;
+                kept_server(ca, configured, clock)?
+            }
+        };
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(
+            Arc::new(roots(&ca.export())?),
+            Arc::clone(&provider),
+        )
+        .allow_unauthenticated()
+        .build()
+        .context("the branch's roots cannot be used")?;
+        let time = Arc::new(BranchTime(clock.clone()));
+        let mut devices = with_provider(Arc::clone(&provider), Arc::clone(&time))?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain.clone(), key.clone_key())
+            .context(UNUSABLE)?;
+        // A device that reconnects has no session to resume: the agent keeps no state for it.
+        devices.send_tls13_tickets = 1;
+        let mut web = with_provider(provider, time)?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .context(UNUSABLE)?;
+        web.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self { devices: Arc::new(devices), web: Arc::new(web) })
+    }
 }
 
 fn with_provider(
     provider: Arc<CryptoProvider>,
-    time: Arc<dyn TimeProvider>,
+    time: Arc<BranchTime>,
 ) -> Result<rustls::ConfigBuilder<ServerConfig, rustls::WantsVerifier>> {
     ServerConfig::builder_with_details(provider, time)
         .with_safe_default_protocol_versions()

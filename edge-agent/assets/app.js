@@ -1,0 +1,42 @@
+// What the page does beyond htmx: it tells when the gateway is away, goes to the sign-in when the session has ended,
+// and keeps dates of the browser out of the way. Everything else works without scripts.
+(function () {
+  "use strict";
+  var offline = document.getElementById("offline");
+  var lost = new Set();
+  function show() {
+    if (offline) { offline.hidden = lost.size === 0; }
+  }
+  document.body.addEventListener("htmx:sseOpen", function (event) {
+    lost.delete(event.target);
+    show();
+  });
+  document.body.addEventListener("htmx:sseError", function (event) {
+    lost.add(event.target);
+    show();
+  });
+  document.body.addEventListener("htmx:sseClose", function (event) {
+    if (event.detail && event.detail.type === "message") {
+      location.assign("/sign-in?next=" + encodeURIComponent(location.pathname));
+    }
+  });
+  // A form is sent once, however often its button is pressed.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (form.dataset.sent) { event.preventDefault(); return; }
+    if (form.method === "post") {
+      form.dataset.sent = "1";
+      form.setAttribute("aria-busy", "true");
+      setTimeout(function () { delete form.dataset.sent; form.removeAttribute("aria-busy"); }, 10000);
+    }
+  });
+  // Back from the browser's memory: what was typed or sent before does not count any more.
+  window.addEventListener("pageshow", function (event) {
+    if (event.persisted) { location.reload(); }
+  });
+  var code = document.querySelector("[data-from-fragment]");
+  if (code && location.hash.length > 1) {
+    code.value = decodeURIComponent(location.hash.slice(1));
+    history.replaceState(null, "", location.pathname);
+  }
+})();

@@ -1,0 +1,191 @@
+//! Before every handler: who is it, may they, and does a request that changes something come from our own page.
+
+use super::accounts::{Caller, Token};
+use super::app::Staff;
+use super::layout::Layout;
+use super::reply::{Refusal, RefusedWith};
+use super::router::{Needs, Verb};
+use super::server::Peer;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::net::IpAddr;
+use std::time::Duration;
+use subtle::ConstantTimeEq as _;
+use tokio::time::timeout;
+
+/// The cookie of a session.
+pub const SESSION: &str = "__Host-gymwire";
+/// The cookie that ties the sign-in form to its browser.
+pub const VISITOR: &str = "__Host-gymwire-visitor";
+
+/// Forms are short.
+const MAX_FORM_BYTES: usize = 64 * 1024;
+const FORM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a route's guard knows.
+#[derive(Clone)]
+pub struct Gate {
+    /// Everything.
+    pub staff: Staff,
+    /// How the route is asked.
+    pub verb: Verb,
+    /// What the route needs.
+    pub needs: Needs,
+}
+
+/// Lets a request through to its handler, or answers it.
+pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+    let is_fragment = request.headers().contains_key("hx-request");
+    let wants_stream = accepts_stream(request.headers());
+    let path = request.uri().path().to_owned();
+    let token = cookie(request.headers(), SESSION).and_then(Token::of_cookie);
+    let caller = match token {
+        Some(token) => gate.staff.accounts.who(&token, !wants_stream).await,
+        None => None,
+    };
+    let refused = match gate.check(caller.as_ref(), request).await {
+        Ok(mut request) => {
+            request.extensions_mut().insert(Who(caller.clone()));
+            let response = next.run(request).await;
+            let Some(words) = response.extensions().get::<RefusedWith>().cloned() else {
+                return response;
+            };
+            Stopped::Refused(Refusal::new(response.status(), words.0))
+        }
+        Err(stopped) => stopped,
+    };
+    match refused {
+        Stopped::SignIn if is_fragment || wants_stream => {
+            (StatusCode::UNAUTHORIZED, [("hx-redirect", "/sign-in")]).into_response()
+        }
+        Stopped::SignIn => {
+            let first = gate.staff.accounts.is_empty();
+            super::sign_in::send(if gate.verb == Verb::Get { &path } else { "/" }, first)
+        }
+        Stopped::Refused(refusal) if is_fragment => refusal.into_response(),
+        Stopped::Refused(refusal) => match caller {
+            Some(caller) => refusal.page(Layout::of(&gate.staff, &caller, "Not done", "")),
+            None => refusal.page(Layout::outside("Not done", String::new())),
+        },
+    }
+}
+
+/// No such page; whoever is not signed in does not learn which there are.
+pub async fn nothing_here() -> Response {
+    Refusal::not_found("such page").page(Layout::outside("Not found", String::new()))
+}
+
+enum Stopped {
+    SignIn,
+    Refused(Refusal),
+}
+
+impl Gate {
+    async fn check(&self, caller: Option<&Caller>, request: Request) -> Result<Request, Stopped> {
+        let visitor = cookie(request.headers(), VISITOR).and_then(Token::of_cookie);
+        match (self.needs, caller) {
+            (Needs::Nothing, _) | (Needs::SignIn, Some(_)) => {}
+            (Needs::May(permission), Some(caller)) if caller.role.may(permission) => {}
+            (Needs::May(_), Some(caller)) => {
+                let words = format!("Your role ({}) may not do this.", caller.role);
+                return Err(refused(StatusCode::FORBIDDEN, &words));
+            }
+            (_, None) => return Err(Stopped::SignIn),
+        }
+        if self.verb == Verb::Get {
+            return Ok(request);
+        }
+        let expected = match caller {
+            Some(caller) => Some(caller.form_token.clone()),
+            None => visitor.map(|visitor| visitor.form_token()),
+        };
+        ensure_own_form(request, expected).await
+    }
+}
+
+/// A form of our own page: its Origin is this very address, and it carries what only our pages know.
+async fn ensure_own_form(request: Request, expected: Option<String>) -> Result<Request, Stopped> {
+    const FOREIGN: &str =
+        "This did not come from this page. Please go back, load it again and try once more.";
+    let foreign = || refused(StatusCode::FORBIDDEN, FOREIGN);
+    if !is_same_origin(request.headers()) {
+        return Err(foreign());
+    }
+    let expected = expected.ok_or_else(foreign)?;
+    let (parts, body) = request.into_parts();
+    let body = form(body).await?;
+    let told = field(&body, "form_token");
+    let is_ours = told.is_some_and(|told| bool::from(told.as_bytes().ct_eq(expected.as_bytes())));
+    if !is_ours {
+        return Err(foreign());
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+async fn form(body: Body) -> Result<Bytes, Stopped> {
+    match timeout(FORM_TIMEOUT, to_bytes(body, MAX_FORM_BYTES)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(_)) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "That took too long.")),
+    }
+}
+
+fn refused(status: StatusCode, words: &str) -> Stopped {
+    Stopped::Refused(Refusal::new(status, words))
+}
+
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
+        return false;
+    };
+    origin.strip_prefix("https://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+}
+
+fn accepts_stream(headers: &HeaderMap) -> bool {
+    headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes() == b"text/event-stream")
+}
+
+/// A field of a form that is not parsed yet.
+fn field(body: &[u8], name: &str) -> Option<String> {
+    let mut pairs = form_urlencoded::parse(body);
+    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// The value of a cookie; of several with one name, the first.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
+}
+
+#[derive(Clone)]
+struct Who(Option<Caller>);
+
+/// Only on routes that need a sign-in; anywhere else it would be a fault of ours.
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let who = parts.extensions.get::<Who>().and_then(|who| who.0.clone());
+        who.ok_or_else(|| Refusal::new(StatusCode::UNAUTHORIZED, "Please sign in."))
+    }
+}
+
+/// The address of whoever asks.
+pub struct From(pub IpAddr);
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get::<Peer>();
+        let refusal =
+            || Refusal::new(StatusCode::BAD_REQUEST, "Nobody knows where this came from.");
+        peer.map(|peer| Self(peer.0)).ok_or_else(refusal)
+    }
+}
