@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::config::Config;
+use crate::floor::{self, Floor};
 use crate::front_door::tls::{BranchCa, Tls};
 use crate::front_door::{Inside, Server};
 use crate::journal::{Committed, Journal, JournalConfig};
@@ -121,6 +122,14 @@ async fn start(
     };
     let door = Server::bind(config.mqtt.clone(), inside, tls.clone())?;
     let publisher = door.publisher();
+    let floor = Floor::new(floor::Parts {
+        access,
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        board: board.clone(),
+        publisher: publisher.clone(),
+    });
     let uplink = Arc::new(Uplink::new(
         config.cloud.clone(),
         registry.clone(),
@@ -149,6 +158,7 @@ async fn start(
     let (to_uplink, for_uplink) = mpsc::channel(64);
     tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
     tasks.spawn(door.run(stop.clone()));
+    tasks.spawn(floor.run(stop.clone()));
     tasks.spawn(uplink.run(for_uplink, stop.clone()));
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
     // On a disk that cannot be written there is no place for the socket; everything else goes on.

@@ -1,11 +1,12 @@
 //! Whose credential was presented, by what it proved and what the roster says of it.
 
 use super::{Held, Proof, View};
+use crate::floor::Local;
 use crate::journal::NewTap;
 use protocol::access::Reason;
 use protocol::credential::StoredCredential;
 use protocol::ids::CredentialId;
-use protocol::sync::roster::Member;
+use protocol::sync::roster::{CredentialKind, Member};
 
 /// What is known of who stands at the door.
 #[derive(Debug, Default)]
@@ -28,7 +29,25 @@ pub struct Holder {
 
 impl Holder {
     /// Looks into the roster.
-    pub fn of(tap: &NewTap<'_>, view: &View) -> Self {
+    pub fn of(tap: &NewTap<'_>, view: &View, local: &Local) -> Self {
+        let mut holder = Self::in_roster(tap, view);
+        if let Some(card) = holder.card.filter(|_| holder.member.is_none())
+            && let Some((credential, given)) = local.card(&card)
+        {
+            let is_copyable = matches!(given.kind, CredentialKind::Sun { .. });
+            let is_copy = is_copyable && matches!(tap.proof, Proof::Number);
+            holder.flaw = holder.flaw.or(is_copy.then_some(Reason::BadSignature));
+            holder.credential = Some(credential);
+            holder.member = view.member(given.member);
+            holder.is_enabled = true;
+        }
+        if let Some(member) = &mut holder.member {
+            local.amend(member);
+        }
+        holder
+    }
+
+    fn in_roster(tap: &NewTap<'_>, view: &View) -> Self {
         let holder = Self { is_enabled: true, has_roster: !view.is_empty(), ..Self::default() };
         match (tap.proof, &tap.tap.credential) {
             (Proof::Number, StoredCredential::NfcUid { uid_hash }) => {

@@ -2,6 +2,7 @@
 //! on the journal's thread, in the commit that keeps the tap; the reader is told after it. Nothing here asks the cloud.
 
 mod check;
+mod enrol;
 mod holder;
 mod judge;
 mod nonces;
@@ -11,6 +12,7 @@ mod remember;
 mod roster;
 mod roster_cards;
 
+use crate::floor::Picture;
 use crate::journal::Journal;
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -22,7 +24,10 @@ use policy::Policies;
 use protocol::access::{BranchSettings, LocalTime};
 use protocol::ids::DeviceId;
 use protocol::mqtt::payloads::Challenge;
+use std::sync::Arc;
+use tokio::sync::watch;
 
+pub use policy::Policy;
 pub use proof::Proof;
 pub use roster::{Phone, Roster, View};
 pub use roster_cards::Held;
@@ -34,6 +39,7 @@ pub struct Access {
     clock: Clock,
     policies: Policies,
     nonces: Nonces,
+    pictures: watch::Sender<Arc<Picture>>,
 }
 
 /// A nonce for a phone, as its reader is told.
@@ -48,7 +54,23 @@ impl Access {
     /// Over the registry's roster and settings.
     pub fn new(registry: Registry, clock: Clock) -> Self {
         let policies = Policies::new(registry.clone());
-        Self { registry, clock, policies, nonces: Nonces::default() }
+        Self {
+            registry,
+            clock,
+            policies,
+            nonces: Nonces::default(),
+            pictures: watch::Sender::default(),
+        }
+    }
+
+    /// What holds on the floor, as it is on disk.
+    pub fn pictures(&self) -> watch::Receiver<Arc<Picture>> {
+        self.pictures.subscribe()
+    }
+
+    /// What staff have set.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.policies.current()
     }
 
     /// Loads the roster and has the journal's taps decided from now on.

@@ -2,8 +2,10 @@
 //! `branch.db`; members are kept as they are encoded there, since 50 000 of them have to fit.
 
 use super::roster_cards::{Cards, Held};
-use protocol::ids::{CredentialId, MemberId};
-use protocol::sync::roster::{CredentialKind, CredentialRecord, Member, RosterItem, RosterKind};
+use protocol::ids::{CredentialId, DeviceId, MemberId};
+use protocol::sync::roster::{
+    CredentialKind, CredentialRecord, Member, ReaderPlace, RosterItem, RosterKind,
+};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -73,6 +75,7 @@ pub struct View {
     phones: HashMap<MemberId, Vec<Phone>>,
     /// Where each credential is, to find it when it changes.
     places: HashMap<CredentialId, Place>,
+    places_of_readers: HashMap<DeviceId, ReaderPlace>,
 }
 
 /// A phone of a member.
@@ -125,12 +128,23 @@ impl View {
         self.phones.get(&member).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether a credential is known, whosever it is.
+    pub fn knows(&self, credential: CredentialId) -> bool {
+        self.places.contains_key(&credential)
+    }
+
+    /// Where a reader is.
+    pub fn reader_place(&self, reader: DeviceId) -> ReaderPlace {
+        self.places_of_readers.get(&reader).copied().unwrap_or_default()
+    }
+
     /// Takes over one item; an empty one is gone. What this version cannot read is left out: it stays on disk.
     pub fn apply(&mut self, kind: u8, id: [u8; 16], item: &[u8]) {
         let id = Uuid::from_bytes(id);
         match RosterKind::of(kind) {
             Some(RosterKind::Member) => self.forget_member(MemberId(id)),
             Some(RosterKind::Credential) => self.forget_credential(CredentialId(id)),
+            Some(RosterKind::Reader) => drop(self.places_of_readers.remove(&DeviceId(id))),
             Some(RosterKind::Staff) | None => return,
         }
         if item.is_empty() {
@@ -142,6 +156,9 @@ impl View {
                 self.members.insert(member.id, item.into());
             }
             Ok(RosterItem::Credential(record)) if record.id.0 == id => self.hold(record),
+            Ok(RosterItem::Reader(reader)) if reader.id.0 == id => {
+                self.places_of_readers.insert(reader.id, reader.place);
+            }
             Ok(_) => tracing::warn!(kind, %id, "an item of the roster is about another one"),
             Err(error) => tracing::warn!(kind, %id, %error, "an item of the roster is not usable"),
         }

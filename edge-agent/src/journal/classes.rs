@@ -34,7 +34,9 @@ impl Class {
             | Body::Set(_)
             | Body::DeviceProposed(_)
             | Body::DeviceSecret(_)
-            | Body::Decision(_) => Self::Fact,
+            | Body::Decision(_)
+            | Body::Deed(_)
+            | Body::StaffAct(_) => Self::Fact,
             Body::Gap(_) => Self::Gap,
             Body::Reject(_) => Self::Reject,
             Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {

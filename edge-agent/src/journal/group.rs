@@ -1,5 +1,6 @@
 //! What has arrived and waits for its commit, and when that is due.
 
+use super::decide::Told;
 use super::message::{Ack, AckSink, Item};
 use protocol::machine::TimedSample;
 use protocol::time::Stamp;
@@ -94,6 +95,11 @@ impl Group {
         self.messages >= BURST_MESSAGES && length < BURST_GAP * (self.messages - 1)
     }
 
+    /// Somebody wants to know of the commit.
+    pub fn add_told(&mut self, told: Vec<Told>) {
+        self.acks.told.extend(told);
+    }
+
     /// Tells everybody who waits.
     pub fn tell(&mut self) {
         self.acks.tell();
@@ -113,6 +119,7 @@ pub struct Acks {
     connections: Vec<Waiting>,
     by_address: HashMap<usize, usize>,
     last: usize,
+    told: Vec<Told>,
 }
 
 impl Acks {
@@ -133,6 +140,7 @@ impl Acks {
 
     /// Adds those that came later, and forgets connections that have ended.
     pub fn join(&mut self, later: Self) {
+        self.told.extend(later.told);
         for (connection, packets) in later.connections {
             for (packet_id, reason) in packets {
                 self.add(Ack { connection: Arc::clone(&connection), packet_id, reason });
@@ -150,6 +158,9 @@ impl Acks {
     pub fn tell(&mut self) {
         for (connection, packets) in self.connections.drain(..) {
             connection.committed(&packets);
+        }
+        for told in self.told.drain(..) {
+            told();
         }
         self.by_address.clear();
         self.last = 0;

@@ -5,6 +5,7 @@ use super::epochs::Epochs;
 use super::message::{Committed, Received};
 use super::reader::{Reader, lock};
 use super::stats::JournalStats;
+use crate::floor::Petition;
 use crate::ops::clock::Clock;
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -72,6 +73,8 @@ pub enum Order {
     Received(Stamp, Vec<Received>),
     /// Who decides about taps from now on, and counters of cards that another memory knows as used.
     DecideWith(Box<dyn Decide>, Vec<([u8; 32], u32)>),
+    /// Somebody asks something of the branch; nothing is asked when only the time is to pass.
+    Ask(Stamp, Option<Petition>),
     /// The cloud has more than before; the cursor was moved already.
     Acked,
     /// The cloud expects this number next.
@@ -104,6 +107,17 @@ impl Journal {
         used: Vec<([u8; 32], u32)>,
     ) -> Result<(), Closed> {
         self.orders.send(Order::DecideWith(decider, used)).await.map_err(|_| Closed)
+    }
+
+    /// Hands a request to whoever decides. Its reply comes when what it came to is on disk.
+    pub async fn ask(&self, petition: Petition) -> Result<(), Closed> {
+        let order = Order::Ask(self.clock.stamp(), Some(petition));
+        self.orders.send(order).await.map_err(|_| Closed)
+    }
+
+    /// Lets happen on the floor what falls due by now.
+    pub async fn let_time_pass(&self) -> Result<(), Closed> {
+        self.orders.send(Order::Ask(self.clock.stamp(), None)).await.map_err(|_| Closed)
     }
 
     /// The last position that is on disk.

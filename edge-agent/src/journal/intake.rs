@@ -1,10 +1,10 @@
 //! From a received message to a place in the group: repeats are left out, rejects limited, times worked out.
 
 use super::classes::Class;
-use super::decide::{Decider, NewTap};
+use super::decide::{Came, Decider, Kept, NewTap};
 use super::devices::Devices;
 use super::group::{Group, PendingEvent};
-use super::message::{Item, Received, What};
+use super::message::{Item, Publish, Received, What};
 use super::recent::RecentIds;
 use super::rejects::Rejects;
 use super::repeats::{Repeats, put_digest};
@@ -12,6 +12,7 @@ use super::retained::Retained;
 use super::spent::Spent;
 use super::taken::Starts;
 use crate::access::Proof;
+use crate::floor::{Book, Petition};
 use protocol::machine::{Sample, TimedSample};
 use protocol::sync::entry::{Body, Event, MAX_ENTRY_BYTES, Reject, Source};
 use protocol::time::Stamp;
@@ -36,6 +37,8 @@ pub struct Memory {
     pub starts: Starts,
     /// What may be used only once.
     pub spent: Spent,
+    /// What holds on the floor.
+    pub book: Book,
     /// Who decides about taps.
     pub decider: Decider,
     /// Repeats left out since the start.
@@ -75,31 +78,84 @@ impl Memory {
         if let Some(publish) = &fan_out {
             self.retained.keep(publish);
         }
-        let decided = proof.and_then(|proof| self.decide(group, source, stamp, &what, &proof));
+        let came = self.came_of(source, stamp, &what, proof.as_deref());
         group.items.push(Item { source, stamp, what, publish: fan_out, answer: None });
-        group.items.extend(decided);
+        if let Some(came) = came {
+            self.add(group, stamp, came);
+        }
     }
 
-    /// Puts the decision about a tap into the group that the tap is in.
-    fn decide(
+    /// Lets somebody decide about a tap, or tells them of what a device said.
+    fn came_of(
         &mut self,
-        group: &mut Group,
         source: Source,
         stamp: Stamp,
         what: &What,
-        proof: &Proof,
-    ) -> Option<Item> {
-        let (What::Event(Body::Tap(tap)), Some(reader)) = (what, source.device()) else {
-            return None;
+        proof: Option<&Proof>,
+    ) -> Option<Came> {
+        let (What::Event(body), Some(device)) = (what, source.device()) else { return None };
+        let Self { decider, spent, book, .. } = self;
+        let (decider, mut kept) = (decider.0.as_mut()?, Kept { spent, book });
+        match (body, proof) {
+            (Body::Tap(tap), Some(proof)) => {
+                let tap = NewTap { reader: device, stamp, tap, proof };
+                Some(decider.decide(&tap, &mut kept))
+            }
+            (Body::Tap(_), None) => None,
+            (body, _) => decider.hear(device, stamp, body, &mut kept),
+        }
+    }
+
+    /// Lets somebody answer a request, or (without one) lets the time pass.
+    pub fn ask(
+        &mut self,
+        group: &mut Group,
+        now: Instant,
+        stamp: Stamp,
+        petition: Option<Petition>,
+    ) {
+        let Self { decider, spent, book, .. } = self;
+        // Whoever waits hears that nobody answers.
+        let Some(decider) = decider.0.as_mut() else { return };
+        let mut kept = Kept { spent, book };
+        let came = match petition {
+            Some(petition) => decider.ask(stamp, petition, &mut kept),
+            None => decider.pass(stamp, &mut kept),
         };
-        let decider = self.decider.0.as_mut()?;
-        let made = decider.decide(&NewTap { reader, stamp, tap, proof }, &mut self.spent);
-        let body = Body::Decision(made.decision);
-        let event = Event { stamp, source: Source::Edge, body };
-        let bytes = add_event(group, &event, None);
-        group.grew(bytes);
-        let (source, what) = (event.source, What::Event(event.body));
-        Some(Item { source, stamp, what, publish: None, answer: made.answer })
+        if came.is_empty() && !self.book.is_changed() {
+            came.tell();
+            return;
+        }
+        group.is_at_once = true;
+        group.arrived(now, 0);
+        self.add(group, stamp, came);
+    }
+
+    /// Puts what a tap, a request or the time came to into the group.
+    fn add(&mut self, group: &mut Group, stamp: Stamp, came: Came) {
+        let Came { bodies, answer, publishes, told } = came;
+        let mut answer = answer;
+        for body in bodies {
+            let event = Event { stamp, source: Source::Edge, body };
+            let bytes = add_event(group, &event, None);
+            group.grew(bytes);
+            let is_decision = matches!(event.body, Body::Decision(_));
+            let answer = if is_decision { answer.take() } else { None };
+            let what = What::Event(event.body);
+            group.items.push(Item { source: Source::Edge, stamp, what, publish: None, answer });
+        }
+        for publish in publishes {
+            self.retained.keep(&publish);
+            group.items.push(out_going(stamp, publish));
+        }
+        group.add_told(told);
+    }
+
+    /// Shows what is on disk now.
+    pub fn show(&mut self, has_changed: bool) {
+        if let Some(decider) = &mut self.decider.0 {
+            decider.show(&self.book, has_changed);
+        }
     }
 
     fn accept_samples(
@@ -199,7 +255,7 @@ impl Memory {
 
     /// Whether a commit has to write more than the entries of its group.
     pub fn is_changed(&self) -> bool {
-        self.retained.is_changed() || self.rejects.is_changed()
+        self.retained.is_changed() || self.rejects.is_changed() || self.book.is_changed()
     }
 
     /// Writes everything that changed but the repeats, as part of the caller's transaction.
@@ -208,6 +264,7 @@ impl Memory {
         self.recent.save(connection)?;
         self.rejects.save(connection)?;
         self.spent.save(connection)?;
+        self.book.save(connection)?;
         self.retained.save(connection)
     }
 
@@ -217,6 +274,7 @@ impl Memory {
         self.recent.saved();
         self.rejects.saved();
         self.spent.saved();
+        self.book.saved();
         self.retained.saved();
     }
 
@@ -226,6 +284,7 @@ impl Memory {
         self.recent.unsaved();
         self.rejects.unsaved();
         self.spent.unsaved();
+        self.book.unsaved();
         self.retained.unsaved();
         self.repeats.unsaved();
     }
@@ -240,6 +299,11 @@ impl Memory {
         }
         group.samples.sort_by_key(|timed| timed.source);
     }
+}
+
+fn out_going(stamp: Stamp, publish: Publish) -> Item {
+    let (source, what) = (Source::Edge, What::FanOut);
+    Item { source, stamp, what, publish: Some(publish), answer: None }
 }
 
 /// Puts an event into the group. Its size.

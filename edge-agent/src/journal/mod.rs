@@ -45,12 +45,13 @@ mod wal;
 mod writer;
 
 pub use config::{JournalConfig, Limits, Synchronous};
-pub use decide::{Answer, Decide, Decided, NewTap};
+pub use decide::{Answer, Came, Decide, Kept, NewTap, Told};
 pub use handle::{BatchLimits, Closed, Journal, Opened};
 pub use let_in::LetIn;
 pub use message::{Ack, AckSink, Committed, Item, Publish, Received, What};
 pub use protocol::sync::state::Position;
 pub use repeats::digest;
+pub use schema::{DELETE_FLOOR, FLOOR, PUT_FLOOR};
 pub use spent::{CodeTime, Spent, UsedCode};
 pub use stats::{JournalStats, Mode};
 pub use verify::{EpochReport, Report, verify};

@@ -4,14 +4,15 @@ use super::entry::entry_columns;
 use rusqlite::Connection;
 
 /// In order; the number of those applied is `user_version`.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/journal_1.sql"),
     include_str!("../../migrations/journal_2.sql"),
+    include_str!("../../migrations/journal_3.sql"),
 ];
 
 /// The newest schema version.
-pub const VERSION: i64 = 2;
-const _: () = assert!(MIGRATIONS.len() == 2, "the version counts the migrations");
+pub const VERSION: i64 = 3;
+const _: () = assert!(MIGRATIONS.len() == 3, "the version counts the migrations");
 
 pub const INSERT_ENTRY: &str = concat!(
     "INSERT INTO entries (",
@@ -73,6 +74,10 @@ pub const LET_IN: &str = "SELECT member FROM let_in";
 pub const PUT_LET_IN: &str = "INSERT OR REPLACE INTO let_in (member) VALUES (?1)";
 pub const DELETE_LET_IN: &str = "DELETE FROM let_in WHERE member = ?1";
 
+pub const FLOOR: &str = "SELECT kind, id, value FROM floor ORDER BY kind, id";
+pub const PUT_FLOOR: &str = "INSERT OR REPLACE INTO floor (kind, id, value) VALUES (?1, ?2, ?3)";
+pub const DELETE_FLOOR: &str = "DELETE FROM floor WHERE kind = ?1 AND id = ?2";
+
 pub const COUNTED_REJECTS: &str = "SELECT device, event FROM counted_rejects ORDER BY device";
 pub const PUT_COUNTED_REJECT: &str =
     "INSERT OR REPLACE INTO counted_rejects (device, event) VALUES (?1, ?2)";
@@ -103,7 +108,7 @@ pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Every statement above.
 #[cfg(test)]
-pub const ALL: [&str; 34] = [
+pub const ALL: [&str; 37] = [
     INSERT_ENTRY,
     RESTORE_ENTRY,
     ENTRIES,
@@ -132,6 +137,9 @@ pub const ALL: [&str; 34] = [
     LET_IN,
     PUT_LET_IN,
     DELETE_LET_IN,
+    FLOOR,
+    PUT_FLOOR,
+    DELETE_FLOOR,
     COUNTED_REJECTS,
     PUT_COUNTED_REJECT,
     DELETE_COUNTED_REJECT,

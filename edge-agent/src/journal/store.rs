@@ -108,13 +108,14 @@ impl Store {
         let mut epochs = Epochs::default();
         let is_empty = fs::metadata(path).is_ok_and(|file| file.len() == 0);
         if !is_empty && let Ok(connection) = connection::reading(path) {
-            let Memory { devices, recent, rejects, retained, spent, .. } = &mut memory;
+            let Memory { devices, recent, rejects, retained, spent, book, .. } = &mut memory;
             let read = [
                 devices.load(&connection),
                 recent.load(&connection),
                 rejects.load(&connection),
                 retained.load(&connection),
                 spent.load(&connection),
+                book.load(&connection),
             ];
             let lost = read.iter().filter(|result| result.is_err()).count();
             let repeats = load_repeats(&connection, &mut memory);
@@ -145,6 +146,7 @@ impl Memory {
         self.recent.load(connection).context("reading recent ids")?;
         self.rejects.load(connection).context("reading counted rejects")?;
         self.spent.load(connection).context("reading what was used")?;
+        self.book.load(connection).context("reading the floor")?;
         self.retained.load(connection).context("reading retained values")
     }
 }

@@ -154,9 +154,13 @@ impl Writer {
             Order::Received(stamp, messages) => self.accept(stamp, messages.into_iter()),
             Order::DecideWith(decider, used) => {
                 self.memory.decider.0 = Some(decider);
+                self.memory.show(true);
                 for (card, counter) in used {
                     self.memory.spent.use_counter(card, counter);
                 }
+            }
+            Order::Ask(stamp, petition) => {
+                self.memory.ask(&mut self.group, Instant::now(), stamp, petition);
             }
             Order::Acked => self.upkeep.wants_deletion = true,
             Order::Rewind(to) => self.rewound(to),
@@ -213,7 +217,9 @@ impl Writer {
         let copy = super::devices::copy_of(&self.path);
         match sealed.write(&mut self.connection, &self.memory, &epoch, (snapshot, &copy)) {
             Ok(written) => {
+                let is_news = self.memory.book.is_changed();
                 self.memory.saved();
+                self.memory.show(is_news);
                 if snapshot {
                     self.memory.repeats.saved();
                 }

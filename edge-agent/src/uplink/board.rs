@@ -98,6 +98,11 @@ impl Board {
         }
     }
 
+    /// Every device, for whoever only looks.
+    pub fn seen(&self) -> Vec<LiveDevice> {
+        self.lock().devices.values().cloned().collect()
+    }
+
     /// Every device.
     pub fn all(&self) -> (Position, Vec<LiveDevice>) {
         let mut inner = self.lock();

@@ -119,7 +119,12 @@ impl Reason {
 }
 
 fn greeting(action: DecisionAction, name: Option<&str>) -> String {
-    let word = if action == DecisionAction::CheckOut { "Goodbye" } else { "Welcome" };
+    let word = match action {
+        DecisionAction::CheckOut => "Goodbye",
+        DecisionAction::Link => "Have a good workout",
+        DecisionAction::Unlink => "Thank you",
+        DecisionAction::CheckIn | DecisionAction::None => "Welcome",
+    };
     match name {
         Some(name) if !name.is_empty() => format!("{word}, {name}"),
         _ => word.to_owned(),

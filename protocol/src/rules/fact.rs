@@ -120,11 +120,18 @@ pub enum Deed {
         /// Which.
         set: SetId,
     },
-    /// A machine cannot be used any more, or can again.
+    /// A machine was put out of use, by staff or after it had reported a fault, or back into use by staff.
     OutOfOrder {
         /// Which.
         machine: DeviceId,
         /// Now.
         is_out: bool,
+    },
+    /// A machine says of itself that it cannot be used, or that it can.
+    Faulty {
+        /// Which.
+        machine: DeviceId,
+        /// Now.
+        is_faulty: bool,
     },
 }

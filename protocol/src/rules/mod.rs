@@ -22,6 +22,8 @@
 
 mod fact;
 mod fold;
+mod keep;
+mod of_event;
 mod resolve;
 mod state;
 mod step;
@@ -29,6 +31,8 @@ mod turn;
 
 pub use fact::{Deed, Fact, FactKey, Means, Origin};
 pub use fold::{Folded, fold};
+pub use keep::{Row, RowError};
+pub use of_event::deeds_of;
 pub use resolve::{DOOR_REPEAT_MS, MACHINE_REPEAT_MS, Refusal, Request, Resolved};
 pub use state::{Link, MAX_QUEUE, Machine, Offer, Rules, Session, State};
 pub use step::{Effect, LinkEnd, SessionEnd};

@@ -77,6 +77,20 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// For machines: the app and the cloud.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::AlreadyInside => "already_inside",
+            Self::NotInside => "not_inside",
+            Self::MachineTaken => "machine_taken",
+            Self::MachineKept => "machine_kept",
+            Self::MachineOutOfOrder => "machine_out_of_order",
+            Self::AlreadyLinked => "already_linked",
+            Self::NotLinked => "not_linked",
+            Self::QueueFull => "queue_full",
+        }
+    }
+
     /// What a reader says, where a tap was refused.
     pub fn reason(self) -> Reason {
         match self {
@@ -128,7 +142,7 @@ impl State {
 impl Machine {
     /// Why a member who does not have it cannot take it.
     pub(super) fn refusal(&self, member: MemberId) -> Option<Refusal> {
-        if self.is_out_of_order {
+        if !self.is_usable() {
             Some(Refusal::MachineOutOfOrder)
         } else if self.link.is_some() {
             Some(Refusal::MachineTaken)
@@ -216,7 +230,7 @@ impl Asked<'_> {
         self.session().ok_or(Refusal::NotInside)?;
         let member = self.member;
         if let Some(place) = self.state.machine(machine) {
-            if place.is_out_of_order {
+            if !place.is_usable() {
                 return Err(Refusal::MachineOutOfOrder);
             }
             if place.holder() == Some(member) {

@@ -3,10 +3,12 @@
 use crate::access::BranchSettings;
 use crate::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId};
 use crate::mqtt::payloads::DecisionAction;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// So many wait for one machine at most.
 pub const MAX_QUEUE: usize = 32;
+const MINUTE_MS: i64 = 60_000;
 
 /// What staff have set, by branch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub struct State {
 }
 
 /// An open stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     /// Its id.
     pub id: SessionId,
@@ -43,7 +45,7 @@ pub struct Session {
 }
 
 /// A machine lent to a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Its id.
     pub id: LinkId,
@@ -58,7 +60,7 @@ pub struct Link {
 }
 
 /// A free machine that is kept for the first of its queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     /// For whom.
     pub member: MemberId,
@@ -67,7 +69,7 @@ pub struct Offer {
 }
 
 /// A machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// Where it is.
     pub branch: BranchId,
@@ -79,14 +81,16 @@ pub struct Machine {
     pub queue: Vec<MemberId>,
     /// Its status says so.
     pub is_in_use: bool,
-    /// It cannot be used.
+    /// Staff, or a fault it reported, put it out of use.
     pub is_out_of_order: bool,
+    /// It says itself that it cannot be used.
+    pub is_faulty: bool,
     /// Who gave it back last, and when.
     pub(super) returned: Option<(MemberId, i64)>,
 }
 
 /// The last thing a member did at a door.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Recent {
     pub branch: BranchId,
     pub at_ms: i64,
@@ -109,6 +113,15 @@ impl Rules {
     /// Those of a branch.
     pub fn settings(&self, branch: BranchId) -> &BranchSettings {
         self.branches.get(&branch).unwrap_or(&self.otherwise)
+    }
+
+    /// When a stay ends by itself that began at `since_ms`, and whether that is closing time.
+    pub(super) fn end_of_stay(&self, branch: BranchId, since_ms: i64) -> (i64, bool) {
+        let settings = self.settings(branch);
+        let limit_ms = since_ms.saturating_add(i64::from(settings.session_max_min) * MINUTE_MS);
+        let closing_ms = settings.hours.closes_at(&settings.zone, since_ms);
+        let closing_ms = closing_ms.filter(|closing_ms| *closing_ms < limit_ms);
+        (closing_ms.unwrap_or(limit_ms), closing_ms.is_some())
     }
 
     pub(super) fn link_idle_ms(&self, branch: BranchId) -> i64 {
@@ -177,8 +190,14 @@ impl Machine {
             queue: Vec::new(),
             is_in_use: false,
             is_out_of_order: false,
+            is_faulty: false,
             returned: None,
         }
+    }
+
+    /// Whether it can be lent at all.
+    pub fn is_usable(&self) -> bool {
+        !self.is_out_of_order && !self.is_faulty
     }
 
     /// Who has it.

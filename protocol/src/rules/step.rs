@@ -116,7 +116,7 @@ impl State {
     /// [`State::now_ms`], and only [`super::fold()`] puts it where it belongs.
     pub fn step(&mut self, rules: &Rules, fact: &Fact) -> Vec<Effect> {
         let mut effects = self.advance(rules, fact.key.at_ms);
-        let mut turn = Turn::new(self, rules, &mut effects);
+        let mut turn = Turn::new(self, rules, &mut effects).of_fact(fact.key.at_ms);
         let branch = fact.branch;
         match fact.deed {
             Deed::CheckIn { session, member, .. } => turn.check_in(session, member, branch),
@@ -132,6 +132,7 @@ impl State {
             Deed::Use { machine, is_in_use } => turn.used(machine, branch, Some(is_in_use)),
             Deed::Work { machine, set } => turn.work(machine, branch, set),
             Deed::OutOfOrder { machine, is_out } => turn.out_of_order(machine, branch, is_out),
+            Deed::Faulty { machine, is_faulty } => turn.faulty(machine, branch, is_faulty),
         }
         effects
     }

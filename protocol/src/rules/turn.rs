@@ -7,7 +7,6 @@ use crate::mqtt::payloads::DecisionAction;
 
 /// So many ids one stay or link has at most.
 const MAX_CLAIMS: usize = 16;
-const MINUTE_MS: i64 = 60_000;
 
 /// The state at a moment, and what comes of its changes.
 pub(super) struct Turn<'a> {
@@ -15,6 +14,8 @@ pub(super) struct Turn<'a> {
     rules: &'a Rules,
     effects: &'a mut Vec<Effect>,
     now_ms: i64,
+    /// When the fact happened: before `now_ms` where it comes late.
+    at_ms: i64,
 }
 
 impl<'a> Turn<'a> {
@@ -24,7 +25,11 @@ impl<'a> Turn<'a> {
         effects: &'a mut Vec<Effect>,
     ) -> Self {
         let now_ms = state.now_ms;
-        Self { state, rules, effects, now_ms }
+        Self { state, rules, effects, now_ms, at_ms: now_ms }
+    }
+
+    pub(super) fn of_fact(self, at_ms: i64) -> Self {
+        Self { at_ms: at_ms.min(self.now_ms), ..self }
     }
 
     pub(super) fn check_in(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
@@ -43,18 +48,10 @@ impl<'a> Turn<'a> {
     }
 
     fn open(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
-        let (settings, since_ms) = (self.rules.settings(branch), self.now_ms);
-        let limit_ms = since_ms.saturating_add(i64::from(settings.session_max_min) * MINUTE_MS);
-        let closing_ms = settings.hours.closes_at(&settings.zone, since_ms);
-        let closing_ms = closing_ms.filter(|closing_ms| *closing_ms < limit_ms);
-        let open = Session {
-            id: session,
-            claims: vec![session],
-            branch,
-            since_ms,
-            ends_by_ms: closing_ms.unwrap_or(limit_ms),
-            ends_at_closing: closing_ms.is_some(),
-        };
+        let since_ms = self.now_ms;
+        let (ends_by_ms, ends_at_closing) = self.rules.end_of_stay(branch, since_ms);
+        let claims = vec![session];
+        let open = Session { id: session, claims, branch, since_ms, ends_by_ms, ends_at_closing };
         self.state.sessions.insert(member, open);
         self.remember(member, branch, DecisionAction::CheckIn);
         self.effects.push(Effect::SessionStarted { session, member, branch, since_ms });
@@ -188,17 +185,20 @@ impl<'a> Turn<'a> {
 
     /// A sign of use, and whether it goes on.
     pub(super) fn used(&mut self, machine: DeviceId, branch: BranchId, is_in_use: Option<bool>) {
-        let now_ms = self.now_ms;
+        let at_ms = self.at_ms;
         let place = self.machine(machine, branch);
         place.is_in_use = is_in_use.unwrap_or(place.is_in_use);
         if let Some(lent) = &mut place.link {
-            lent.active_ms = now_ms;
+            lent.active_ms = lent.active_ms.max(at_ms);
         }
     }
 
     pub(super) fn work(&mut self, machine: DeviceId, branch: BranchId, set: SetId) {
         self.used(machine, branch, None);
+        let at_ms = self.at_ms;
         let lent = self.machine(machine, branch).link.as_ref();
+        // What was finished before it was lent is not theirs, however late it is told.
+        let lent = lent.filter(|lent| lent.since_ms <= at_ms);
         let owner = lent.map(|lent| (lent.member, lent.id));
         self.effects.push(Effect::Attributed { set, machine, owner });
     }
@@ -206,7 +206,17 @@ impl<'a> Turn<'a> {
     pub(super) fn out_of_order(&mut self, machine: DeviceId, branch: BranchId, is_out: bool) {
         let place = self.machine(machine, branch);
         place.is_out_of_order = is_out;
-        if !is_out {
+        self.usable_or_not(machine);
+    }
+
+    pub(super) fn faulty(&mut self, machine: DeviceId, branch: BranchId, is_faulty: bool) {
+        self.machine(machine, branch).is_faulty = is_faulty;
+        self.usable_or_not(machine);
+    }
+
+    fn usable_or_not(&mut self, machine: DeviceId) {
+        let Some(place) = self.state.machines.get_mut(&machine) else { return };
+        if place.is_usable() {
             self.offer_next(machine);
             return;
         }
@@ -220,7 +230,7 @@ impl<'a> Turn<'a> {
 
     fn offer_next(&mut self, machine: DeviceId) {
         let Some(place) = self.state.machines.get_mut(&machine) else { return };
-        let is_free = place.link.is_none() && place.offer.is_none() && !place.is_out_of_order;
+        let is_free = place.link.is_none() && place.offer.is_none() && place.is_usable();
         if !is_free || place.queue.is_empty() {
             return;
         }

@@ -4,6 +4,8 @@ use super::wire::{self, WireError};
 use crate::credential::StoredCredential;
 use crate::ids::{Code, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
 use crate::mqtt::payloads::{DecisionAction, DecisionOutcome};
+use crate::rules::Deed;
+use crate::sync::staff::StaffAct;
 use crate::time::Stamp;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +77,11 @@ pub enum Body {
     DeviceSecret(DeviceSecret),
     /// What the edge decided about a tap.
     Decision(Decision),
+    /// What a tap or a request came to, by the rules: what the branch's stays and links are made of. What devices say
+    /// is no deed of its own, see [`crate::rules::deeds_of`].
+    Deed(Deed),
+    /// What staff did on the branch's page.
+    StaffAct(StaffAct),
 }
 
 /// A credential presented at a reader.
@@ -354,7 +361,9 @@ impl Event {
             | Body::Gap(_)
             | Body::DeviceProposed(_)
             | Body::DeviceSecret(_)
-            | Body::Decision(_) => Stream::Fact,
+            | Body::Decision(_)
+            | Body::Deed(_)
+            | Body::StaffAct(_) => Stream::Fact,
             Body::Reject(_) => Stream::Reject,
             Body::Status(_) | Body::Maintenance(_) | Body::CommandResult(_) | Body::Notice(_) => {
                 Stream::Status

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod enroll;
 pub mod entry;
 pub mod roster;
+pub mod staff;
 pub mod state;
 mod wire;
 

@@ -1,4 +1,4 @@
-//! The roster: who may come in, with what, and who works there. A branch holds all members of its
+//! The roster: who may come in, with what and where, and who works there. A branch holds all members of its
 //! organization, so that it can tell a member of another branch from a stranger.
 //!
 //! An item travels as [`Change::Roster`]: `kind`, `id`, and `item` = version byte, then postcard of the struct
@@ -6,7 +6,7 @@
 
 use super::changes::Change;
 use super::wire::{self, WireError};
-use crate::ids::{CredentialId, MemberId, UserId};
+use crate::ids::{CredentialId, DeviceId, MemberId, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
@@ -26,6 +26,8 @@ pub enum RosterKind {
     Credential = 2,
     /// A [`StaffRecord`].
     Staff = 3,
+    /// A [`ReaderRecord`].
+    Reader = 4,
 }
 
 /// Why an item cannot be used.
@@ -48,6 +50,8 @@ pub enum RosterItem {
     Credential(CredentialRecord),
     /// Somebody who works there.
     Staff(StaffRecord),
+    /// Where a reader is.
+    Reader(ReaderRecord),
 }
 
 /// A person who trains in the branches of the organization.
@@ -138,6 +142,29 @@ pub struct StaffRecord {
     pub enabled: bool,
 }
 
+/// What a reader is for. A reader that nothing is told of is at a door for both ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReaderRecord {
+    /// Which reader.
+    pub id: DeviceId,
+    /// Where it is.
+    pub place: ReaderPlace,
+}
+
+/// Where a reader is. New places are added at the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ReaderPlace {
+    /// At a door for both ways.
+    #[default]
+    Door,
+    /// At a door or gate that only leads in.
+    Entry,
+    /// At a door or gate that only leads out.
+    Exit,
+    /// On this machine.
+    Machine(DeviceId),
+}
+
 impl RosterKind {
     /// The kind with this number.
     pub fn of(number: u8) -> Option<Self> {
@@ -145,6 +172,7 @@ impl RosterKind {
             1 => Some(Self::Member),
             2 => Some(Self::Credential),
             3 => Some(Self::Staff),
+            4 => Some(Self::Reader),
             _ => None,
         }
     }
@@ -167,6 +195,7 @@ impl RosterItem {
             Self::Member(_) => RosterKind::Member,
             Self::Credential(_) => RosterKind::Credential,
             Self::Staff(_) => RosterKind::Staff,
+            Self::Reader(_) => RosterKind::Reader,
         }
     }
 
@@ -176,6 +205,7 @@ impl RosterItem {
             Self::Member(member) => member.id.0,
             Self::Credential(credential) => credential.id.0,
             Self::Staff(staff) => staff.id.0,
+            Self::Reader(reader) => reader.id.0,
         }
     }
 
@@ -185,6 +215,7 @@ impl RosterItem {
             Self::Member(member) => wire::encode(ROSTER_VERSION, member),
             Self::Credential(credential) => wire::encode(ROSTER_VERSION, credential),
             Self::Staff(staff) => wire::encode(ROSTER_VERSION, staff),
+            Self::Reader(reader) => wire::encode(ROSTER_VERSION, reader),
         }
     }
 
@@ -198,6 +229,7 @@ impl RosterItem {
             RosterKind::Member => Self::Member(wire::decode(ROSTER_VERSION, item)?),
             RosterKind::Credential => Self::Credential(wire::decode(ROSTER_VERSION, item)?),
             RosterKind::Staff => Self::Staff(wire::decode(ROSTER_VERSION, item)?),
+            RosterKind::Reader => Self::Reader(wire::decode(ROSTER_VERSION, item)?),
         })
     }
 

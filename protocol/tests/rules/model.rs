@@ -29,6 +29,7 @@ struct Model {
     links: BTreeMap<DeviceId, Span>,
     used: Vec<DeviceId>,
     broken: Vec<DeviceId>,
+    faulty: Vec<DeviceId>,
     stay_ends: Vec<(u128, i64, SessionEnd)>,
     link_ends: Vec<(u128, i64, LinkEnd)>,
 }
@@ -115,6 +116,16 @@ impl Model {
                     self.broken.push(machine);
                     self.used.retain(|used| *used != machine);
                     self.end_link(minute, machine, LinkEnd::OutOfOrder);
+                } else if self.faulty.contains(&machine) {
+                    self.used.retain(|used| *used != machine);
+                }
+            }
+            Deed::Faulty { machine, is_faulty } => {
+                self.faulty.retain(|faulty| *faulty != machine);
+                self.faulty.extend(is_faulty.then_some(machine));
+                if is_faulty || self.broken.contains(&machine) {
+                    self.used.retain(|used| *used != machine);
+                    self.end_link(minute, machine, LinkEnd::OutOfOrder);
                 }
             }
             Deed::Enqueue { .. } | Deed::Dequeue { .. } => {}
@@ -145,7 +156,7 @@ impl Model {
         match self.links.get_mut(&machine) {
             Some(span) if span.member == member => span.ids.push(id),
             Some(_) => {}
-            None if self.broken.contains(&machine) => {}
+            None if self.broken.contains(&machine) || self.faulty.contains(&machine) => {}
             None => {
                 let is_inside =
                     self.stays.iter().any(|stay| stay.member == member && stay.branch == branch);
@@ -220,6 +231,7 @@ fn facts(with_queues: bool) -> impl Strategy<Value = Vec<Fact>> {
                     13..=14 => (home, Deed::Use { machine, is_in_use: flag }),
                     15 => (home, Deed::Work { machine, set: SetId(Uuid::from_u128(new)) }),
                     16 => (home, Deed::OutOfOrder { machine, is_out: flag }),
+                    17 if any_id % 3 == 0 => (home, Deed::Faulty { machine, is_faulty: flag }),
                     _ if !with_queues => (home, Deed::Use { machine, is_in_use: false }),
                     19 => (home, Deed::Dequeue { member, machine }),
                     _ => (home, Deed::Enqueue { member, machine }),
@@ -326,7 +338,7 @@ proptest! {
         let state = folded(until, &early).state;
 
         for (_, machine) in state.machines() {
-            let is_free = machine.link.is_none() && !machine.is_out_of_order;
+            let is_free = machine.link.is_none() && machine.is_usable();
             prop_assert!(machine.link.is_none() || machine.offer.is_none());
             prop_assert!(!is_free || machine.queue.is_empty() || machine.offer.is_some());
             prop_assert!(machine.queue.len() <= MAX_QUEUE);

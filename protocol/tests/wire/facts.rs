@@ -28,6 +28,15 @@ fn every_deed() -> Vec<Deed> {
 }
 
 #[test]
+fn what_a_machine_says_of_itself() {
+    let deed = Deed::Faulty { machine: DeviceId(id(1)), is_faulty: true };
+    let bytes = golden("deed-faulty", &postcard::to_allocvec(&deed).unwrap());
+
+    assert_eq!(postcard::from_bytes::<Deed>(&bytes).as_ref(), Ok(&deed));
+    assert_eq!(postcard::to_allocvec(&deed).as_ref(), Ok(&bytes));
+}
+
+#[test]
 fn every_deed_of_the_rule_book() {
     let origin = Origin { id: id(2), epoch: 7 };
     let facts: Vec<Fact> = (1..)

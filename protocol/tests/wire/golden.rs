@@ -6,9 +6,12 @@
 use ed25519_dalek::SigningKey;
 use protocol::credential::qr::{self, QrKey, QrPayload};
 use protocol::credential::{Credential, StoredCredential};
-use protocol::ids::{BranchId, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
+use protocol::ids::{
+    BranchId, CommandId, CredentialId, DeviceId, LinkId, MemberId, SetId, TapId, UserId,
+};
 use protocol::machine::{Field, Sample, TimedSample, columns};
 use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome};
+use protocol::rules::{Deed, Means};
 use protocol::serial::board::{self, BoardOutcome, BoardState, FirmwareMessage};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
@@ -17,6 +20,8 @@ use protocol::sync::entry::{
     DeviceStatus, Event, FinishedSet, Gap, GapReason, Maintenance, Notice, Outcome, Reject,
     Severity, Source, Stream, Tap,
 };
+use protocol::sync::roster::CredentialKind;
+use protocol::sync::staff::{Act, StaffAct};
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
 use std::path::PathBuf;
@@ -207,6 +212,38 @@ fn decisions() {
         ..granted
     };
     check_event("event-decision-denied", Source::Edge, Body::Decision(unknown));
+}
+
+#[test]
+fn deeds_and_acts_of_staff() {
+    let (member, machine) = (MemberId(id(20)), machine());
+    let deed = Deed::Link { link: LinkId(id(31)), member, machine, by: Means::Tap };
+    check_event("event-deed", Source::Edge, Body::Deed(deed));
+    let reason = Some("left the key at home".to_owned());
+    let credential = CredentialId(id(21));
+    let kind = CredentialKind::NfcUid { uid_hash: [0x22; 32] };
+    let acts = vec![
+        Act::CheckIn { member },
+        Act::CheckOut { member },
+        Act::Link { member, machine },
+        Act::Unlink { machine },
+        Act::Enqueue { member, machine },
+        Act::Dequeue { member, machine },
+        Act::OpenDoor { reader: bridge() },
+        Act::LockMachine { machine },
+        Act::UnlockMachine { machine },
+        Act::OutOfOrder { machine, is_out: true },
+        Act::Maintenance { machine },
+        Act::EnrolCard { member, credential, kind },
+        Act::BlockMember { member },
+        Act::UnblockMember { member },
+    ];
+    let bytes = golden("staff-acts", &postcard::to_allocvec(&acts).unwrap());
+    assert_eq!(postcard::from_bytes::<Vec<Act>>(&bytes).as_ref(), Ok(&acts));
+    assert_eq!(postcard::to_allocvec(&acts).as_ref(), Ok(&bytes));
+    let act = acts[6].clone();
+    let act = StaffAct { staff: Some(UserId(id(22))), name: "Eva".to_owned(), act, reason };
+    check_event("event-staff-act", Source::Edge, Body::StaffAct(act));
 }
 
 fn samples() -> Vec<TimedSample> {

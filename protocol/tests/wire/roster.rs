@@ -4,12 +4,12 @@ use crate::golden::golden;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use protocol::ids::{CredentialId, MemberId, UserId};
+use protocol::ids::{CredentialId, DeviceId, MemberId, UserId};
 use protocol::sync::WireError;
 use protocol::sync::changes::Change;
 use protocol::sync::roster::{
     AccessWindow, CredentialKind, CredentialRecord, MAX_ROSTER_ITEM_BYTES, Member, Membership,
-    RosterError, RosterItem, RosterKind, StaffRecord,
+    ReaderPlace, ReaderRecord, RosterError, RosterItem, RosterKind, StaffRecord,
 };
 use uuid::Uuid;
 
@@ -74,6 +74,15 @@ fn items_of_the_roster() {
     let phone = credential(CredentialKind::Phone { public_key: vec![3; 33] });
     check_item("roster-phone", &RosterItem::Credential(phone));
     check_item("roster-staff", &RosterItem::Staff(staff()));
+    for (name, place) in [
+        ("roster-reader-door", ReaderPlace::Door),
+        ("roster-reader-entry", ReaderPlace::Entry),
+        ("roster-reader-exit", ReaderPlace::Exit),
+        ("roster-reader-machine", ReaderPlace::Machine(DeviceId(Uuid::from_u128(7)))),
+    ] {
+        let id = DeviceId(Uuid::from_u128(6));
+        check_item(name, &RosterItem::Reader(ReaderRecord { id, place }));
+    }
 }
 
 #[test]

@@ -4,9 +4,12 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use protocol::credential::{Credential, StoredCredential};
-use protocol::ids::{Code, CommandId, CredentialId, DeviceId, MemberId, SetId, TapId};
+use protocol::ids::{
+    Code, CommandId, CredentialId, DeviceId, LinkId, MemberId, SessionId, SetId, TapId, UserId,
+};
 use protocol::machine::{FIELDS, Fields, Sample, TimedSample};
 use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome, SetPayload, TapPayload};
+use protocol::rules::{Deed, Means};
 use protocol::sync::batch::{Batch, BatchEvent, MachineTelemetry};
 use protocol::sync::changes::{Change, Changes, CloudKey, DeviceRecord};
 use protocol::sync::entry::{
@@ -14,6 +17,7 @@ use protocol::sync::entry::{
     DeviceStatus, Event, Gap, GapReason, Maintenance, Notice, Outcome, Reject, Severity, Source,
     Stream, Tap,
 };
+use protocol::sync::staff::{Act, StaffAct};
 use protocol::sync::state::{Floor, LiveDevice, LiveSample, LiveState, Position};
 use protocol::time::Stamp;
 use uuid::Uuid;
@@ -247,7 +251,30 @@ fn body() -> impl Strategy<Value = Body> {
             })
         ),
         decision().prop_map(Body::Decision),
+        deed().prop_map(Body::Deed),
+        (option::of(uuid()), short(30), uuid(), option::of(short(60))).prop_map(
+            |(staff, name, member, reason)| Body::StaffAct(StaffAct {
+                staff: staff.map(UserId),
+                name,
+                act: Act::BlockMember { member: MemberId(member) },
+                reason
+            })
+        ),
     ]
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    (uuid(), uuid(), device_id(), any::<bool>(), 0..4_u8).prop_map(
+        |(id, member, machine, flag, kind)| {
+            let (member, by) = (MemberId(member), if flag { Means::Tap } else { Means::App });
+            match kind {
+                0 => Deed::CheckIn { session: SessionId(id), member, by },
+                1 => Deed::Link { link: LinkId(id), member, machine, by },
+                2 => Deed::Enqueue { member, machine },
+                _ => Deed::OutOfOrder { machine, is_out: flag },
+            }
+        },
+    )
 }
 
 fn decision() -> impl Strategy<Value = Decision> {

@@ -58,6 +58,7 @@ impl Rows {
             Body::Decision(decision) => (&mut self.decisions, decision_row(decision)),
             // Taken over or refused before.
             Body::DeviceProposed(_) | Body::DeviceSecret(_) => return,
+            Body::Deed(_) | Body::StaffAct(_) => return,
         };
         row.extend(origin.columns(event));
         let mut row = Value::Object(row);

@@ -1,8 +1,10 @@
 //! Decisions over a real journal and registry: once, in the tap's commit, and remembered.
 
 mod cards;
+mod floor;
 mod replays;
 mod rules;
+mod staff;
 
 use super::{Access, GivenNonce};
 use crate::journal::{Answer, Committed, Journal, JournalConfig, Received, What};

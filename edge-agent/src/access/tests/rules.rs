@@ -14,7 +14,7 @@ async fn a_known_card_opens_the_door_in_the_commit_of_its_tap() {
     branch.journal.submit(vec![branch.received(DOOR, 1, &plain(), 100)]).await.unwrap();
     let commit = branch.events.recv().await.unwrap();
 
-    assert_eq!((commit.items.len(), commit.position.seq), (2, before + 2));
+    assert_eq!((commit.items.len(), commit.position.seq), (3, before + 3));
     let (decision, answer) = decisions(&commit).remove(0);
     assert_eq!((decision.outcome, &*decision.reason), (DecisionOutcome::Granted, "granted"));
     assert_eq!(decision.member.map(|member| member.0.as_u128()), Some(1));

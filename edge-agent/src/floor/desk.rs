@@ -1,0 +1,143 @@
+//! The floor at one moment: the time has passed until now, and deeds are carried out on it.
+
+use super::book::Book;
+use crate::access::Policy;
+use crate::journal::Publish;
+use crate::registry::Registry;
+use protocol::access::Presence;
+use protocol::ids::{BranchId, DeviceId, MemberId};
+use protocol::mqtt::payloads::{DecisionAction, LinkMessage};
+use protocol::mqtt::topics::Topic;
+use protocol::rules::{
+    Deed, Effect, Fact, FactKey, Means, Origin, Refusal, Request, Resolved, Rules,
+};
+use protocol::time::Stamp;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The rules as staff have set them, made anew when they change.
+#[derive(Default)]
+pub struct RuleBook(Option<(Arc<Policy>, BranchId, Rules)>);
+
+impl RuleBook {
+    /// The branch and its rules.
+    pub fn current(&mut self, registry: &Registry, policy: &Arc<Policy>) -> (BranchId, &Rules) {
+        let branch = registry.enrolled().map(|enrolled| enrolled.enrolment.answer.branch_id);
+        let branch = branch.unwrap_or(BranchId(Uuid::nil()));
+        let is_known = |(of, here, _): &(Arc<Policy>, BranchId, Rules)| {
+            Arc::ptr_eq(of, policy) && *here == branch
+        };
+        if !self.0.as_ref().is_some_and(is_known) {
+            let rules = Rules::of_branch(branch, policy.settings.clone());
+            self.0 = Some((Arc::clone(policy), branch, rules));
+        }
+        let (_, branch, rules) = self.0.as_ref().expect("it was just put there");
+        (*branch, rules)
+    }
+}
+
+/// The floor, now.
+pub struct Desk<'a> {
+    book: &'a mut Book,
+    rules: &'a Rules,
+    branch: BranchId,
+    stamp: Stamp,
+    effects: Vec<Effect>,
+}
+
+impl<'a> Desk<'a> {
+    /// Lets the time pass until `stamp`.
+    pub fn at(
+        book: &'a mut Book,
+        (branch, rules): (BranchId, &'a Rules),
+        stamp: Stamp,
+        floor_ms: i64,
+    ) -> Self {
+        let effects = book.follow(rules, stamp, floor_ms);
+        Self { book, rules, branch, stamp, effects }
+    }
+
+    /// What holds now.
+    pub fn book(&self) -> &Book {
+        self.book
+    }
+
+    /// What holds now, to change more than deeds do.
+    pub fn book_mut(&mut self) -> &mut Book {
+        self.book
+    }
+
+    /// Where a member is.
+    pub fn presence(&self, member: Option<MemberId>) -> Presence {
+        match member {
+            Some(member) if self.book.state.is_inside(member, self.branch) => Presence::Inside,
+            _ => Presence::Outside,
+        }
+    }
+
+    /// What a request comes to; the deed is done.
+    pub fn carry_out(
+        &mut self,
+        member: MemberId,
+        request: Request,
+        by: Means,
+        id: Option<Uuid>,
+    ) -> Result<Resolved, Refusal> {
+        let fresh = id.unwrap_or_else(Uuid::new_v4);
+        let resolved = self.book.state.resolve(member, self.branch, request, by, fresh)?;
+        if let Resolved::Deed(deed) = &resolved {
+            self.take(deed.clone(), self.stamp.mono_ms);
+        }
+        Ok(resolved)
+    }
+
+    /// Takes over a deed that was done at a monotonic time.
+    pub fn take(&mut self, deed: Deed, mono_ms: u64) {
+        let at_ms = self.book.at(mono_ms);
+        // Here facts come in order; only folding needs their origin.
+        let key = FactKey { at_ms, origin: Origin { id: Uuid::nil(), epoch: 0 }, seq: 0 };
+        let fact = Fact { key, branch: self.branch, deed };
+        let (state, _) = self.book.change();
+        let effects = state.step(self.rules, &fact);
+        self.effects.extend(effects);
+    }
+
+    /// What displays of machines are to be told of all that happened.
+    pub fn publishes(self, registry: &Registry) -> Vec<Publish> {
+        let machines: BTreeSet<DeviceId> = self.effects.iter().filter_map(lent_or_back).collect();
+        machines.into_iter().filter_map(|machine| told(machine, self.book, registry)).collect()
+    }
+}
+
+fn lent_or_back(effect: &Effect) -> Option<DeviceId> {
+    match effect {
+        Effect::LinkStarted { machine, .. } | Effect::LinkEnded { machine, .. } => Some(*machine),
+        _ => None,
+    }
+}
+
+fn told(machine: DeviceId, book: &Book, registry: &Registry) -> Option<Publish> {
+    let code = registry.by_id(machine)?.code.clone();
+    let link = book.state.machine(machine).and_then(|place| place.link.as_ref());
+    let name = |member| registry.roster().read().member(member).map(|member| member.display_name);
+    let message = LinkMessage {
+        linked: link.is_some(),
+        link_id: link.map(|link| link.id.to_string()),
+        display_name: link.and_then(|link| name(link.member)),
+        since_ms: link.map(|link| link.since_ms),
+    };
+    let payload = serde_json::to_vec(&message).ok()?.into();
+    Some(Publish { topic: Topic::MachineLink(code).to_string(), payload, retain: true })
+}
+
+/// What a deed is called in a decision.
+pub fn action_of(deed: &Deed) -> DecisionAction {
+    match deed {
+        Deed::CheckIn { .. } => DecisionAction::CheckIn,
+        Deed::CheckOut { .. } => DecisionAction::CheckOut,
+        Deed::Link { .. } => DecisionAction::Link,
+        Deed::Unlink { .. } => DecisionAction::Unlink,
+        _ => DecisionAction::None,
+    }
+}
