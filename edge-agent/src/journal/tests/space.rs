@@ -82,7 +82,7 @@ async fn over_its_quota_the_journal_thins_and_accounts_for_every_sample() {
 async fn when_thinning_is_not_enough_the_oldest_goes_and_taps_stay() {
     let kit = Kit::new();
     let mut config = kit.config();
-    config.limits.max_bytes = 100 * 1024;
+    config.limits.max_bytes = 104 * 1024;
     let (journal, _) = kit.open_with(config);
 
     fill(&kit, &journal, 600, 1).await;
