@@ -123,7 +123,7 @@ async fn start(
     let door = Server::bind(config.mqtt.clone(), inside, tls.clone())?;
     let publisher = door.publisher();
     let floor = Floor::new(floor::Parts {
-        access,
+        access: access.clone(),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),

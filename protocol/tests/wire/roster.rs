@@ -107,7 +107,7 @@ fn a_removed_item_is_empty() {
 fn kinds_and_versions_of_tomorrow_are_told_apart_from_damage() {
     let bytes = RosterItem::Staff(staff()).encode();
 
-    assert_eq!(RosterItem::decode(4, &bytes), Err(RosterError::UnknownKind(4)));
+    assert_eq!(RosterItem::decode(5, &bytes), Err(RosterError::UnknownKind(5)));
     let later = [&[2], &bytes[1..]].concat();
     assert_eq!(RosterItem::decode(3, &later), Err(RosterError::Wire(WireError::Version(2))));
 }
