@@ -1,3 +1,5 @@
+//! Whom a target stands for, answer by answer.
+
 use super::*;
 use proptest::prelude::*;
 
