@@ -12,6 +12,7 @@ use protocol::mqtt::payloads::{
 use protocol::sync::entry::{CommandResult, DeviceKind, Outcome};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tracing::debug;
@@ -55,6 +56,12 @@ impl Mail {
     /// How old it is now, at most.
     pub fn age_ms(&self, clock: &Clock) -> u32 {
         self.age_ms.saturating_add(clock.age_ms(self.arrived))
+    }
+
+    /// What is left of a command that counts for `ttl_ms`; zero: it is void. Longer than an hour nobody waits.
+    pub fn left_of(&self, ttl_ms: u64, clock: &Clock) -> Duration {
+        let left_ms = ttl_ms.saturating_sub(self.age_ms(clock).into());
+        Duration::from_millis(left_ms).min(Duration::from_hours(1))
     }
 }
 
@@ -347,5 +354,8 @@ mod tests {
         clock.set(1_200);
 
         assert_eq!(mail.age_ms(&clock), 500);
+        assert_eq!(mail.left_of(2_000, &clock), Duration::from_millis(1_500));
+        assert_eq!(mail.left_of(500, &clock), Duration::ZERO);
+        assert_eq!(mail.left_of(u64::MAX, &clock), Duration::from_hours(1));
     }
 }
