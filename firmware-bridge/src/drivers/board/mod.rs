@@ -143,13 +143,13 @@ impl Board {
     fn happened(&mut self, happening: Happening) -> Vec<u8> {
         match happening {
             Happening::Delivered(ticket) => self.handle(Event::Delivered { ticket }),
-            Happening::Mail(mail) => self.told(mail),
+            Happening::Mail(mail) => self.told(&mail),
             Happening::Tick => self.line(Input::Tick),
         }
     }
 
     /// A command goes to the board with what is left of its time, if anything is.
-    fn told(&mut self, mail: Mail) -> Vec<u8> {
+    fn told(&mut self, mail: &Mail) -> Vec<u8> {
         let left = |ttl_ms| mail.left_of(ttl_ms, &self.desk.clock);
         match &mail.word {
             Word::Command(command) => {

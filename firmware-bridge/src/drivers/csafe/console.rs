@@ -207,7 +207,8 @@ mod tests {
         let outbox = Outbox::start(Queue::open(&config).unwrap()).unwrap();
         let desk = Desk::new(Clock::manual(Uuid::from_u128(1), 10_000), outbox);
         let mut console =
-            Console::new("bike".parse().unwrap(), Quirks::default(), desk.clone()).unwrap();
+            Console::new("bike".parse().unwrap(), Quirks::standard(Vec::new()), desk.clone())
+                .unwrap();
         let command = CommandMessage {
             id: CommandId(Uuid::from_u128(1)),
             command: "reset".into(),
