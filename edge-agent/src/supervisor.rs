@@ -14,7 +14,7 @@ use crate::ops::status::Watched;
 use crate::ops::{server, watchdog};
 use crate::registry::Registry;
 use crate::staff::accounts::{Accounts, COST};
-use crate::staff::{self, Staff};
+use crate::staff::{self, FirstStart, Staff};
 use crate::uplink::Uplink;
 use crate::uplink::board::Board;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -145,15 +145,8 @@ async fn start(
         publisher: publisher.clone(),
         link: uplink.status(),
     };
-    let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
-    let actions = Actions {
-        registry: registry.clone(),
-        journal: journal.clone(),
-        clock: clock.clone(),
-        cloud: config.cloud.clone(),
-        accounts,
-    };
-    open_page(config, tls, (watched.clone(), actions.clone(), access), tasks, stop)?;
+    let actions = actions(parts).await?;
+    open_page(config, (tls, floor.clone(), access), (&watched, &actions), tasks, stop)?;
     // Full: the journal's own ring takes over, and what that loses is counted.
     let (to_uplink, for_uplink) = mpsc::channel(64);
     tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
@@ -169,16 +162,39 @@ async fn start(
     Ok(())
 }
 
+async fn actions(parts: &Parts) -> Result<Actions> {
+    let Parts { config, clock, registry, journal } = parts;
+    let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
+    Ok(Actions {
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        cloud: config.cloud.clone(),
+        accounts,
+        first_start: FirstStart::draw()?,
+    })
+}
+
 fn open_page(
     config: &Config,
-    tls: Tls,
-    (watched, actions, access): (Watched, Actions, Access),
+    (tls, floor, access): (Tls, Floor, Access),
+    (watched, actions): (&Watched, &Actions),
     tasks: &mut JoinSet<Result<()>>,
     stop: &CancellationToken,
 ) -> Result<()> {
-    let accounts = actions.accounts.clone();
-    let has_open_mqtt = !config.mqtt.listen.ip().is_loopback();
-    let parts = staff::Parts { accounts, watched, actions, access, has_open_mqtt };
+    let parts = staff::Parts {
+        accounts: actions.accounts.clone(),
+        watched: watched.clone(),
+        actions: actions.clone(),
+        access,
+        floor,
+        tls: tls.clone(),
+        has_open_mqtt: !config.mqtt.listen.ip().is_loopback(),
+    };
+    if actions.accounts.is_empty() {
+        let (code, listen) = (actions.first_start.code(), config.staff.listen);
+        tracing::warn!(%listen, code, "nobody can sign in: open the staff page and type this code");
+    }
     let committed = parts.watched.journal.events();
     let page = Staff::new(parts);
     let server = staff::Server::bind(config.staff.clone(), tls, page.clone())?;

@@ -2,6 +2,7 @@
 
 mod device;
 mod diag;
+mod first_start;
 mod staff;
 
 use crate::config::{Config, ConfigError, Flags};
@@ -13,6 +14,7 @@ use crate::ops::lock::FolderLock;
 use crate::ops::logs;
 use crate::ops::status::Status;
 use crate::registry::Registry;
+use crate::staff::FirstStart;
 use crate::staff::accounts::{Accounts, COST};
 use crate::supervisor;
 use anyhow::{Context as _, Result, bail};
@@ -58,8 +60,11 @@ enum Command {
         #[arg(long, value_name = "URL")]
         cloud: Option<String>,
         /// The one-time code.
-        #[arg(long)]
-        code: String,
+        #[arg(long, required_unless_present = "qr")]
+        code: Option<String>,
+        /// Shows where the staff page does the same, as text and as a QR code for a phone.
+        #[arg(long, conflicts_with = "code")]
+        qr: bool,
     },
     /// Says how the running agent is.
     Status {
@@ -130,7 +135,8 @@ async fn perform(command: Command, config: Config) -> Result<()> {
             logs::start(&config.agent)?;
             supervisor::run(config).await
         }
-        Command::Enroll { cloud, code } => enroll(&config, cloud, code).await,
+        Command::Enroll { code: None, .. } => first_start::show(&config).await,
+        Command::Enroll { cloud, code: Some(code), .. } => enroll(&config, cloud, code).await,
         Command::Status { json } => status(&config, json).await,
         Command::Device(command) => device::perform(&config, command).await,
         Command::Staff(command) => staff::perform(&config, command).await,
@@ -167,7 +173,11 @@ async fn status(config: &Config, as_json: bool) -> Result<()> {
         return say(&serde_json::to_string_pretty(&value)?);
     }
     let status: Status = serde_json::from_value(value)?;
-    say(&status.to_string())
+    say(&status.to_string())?;
+    match first_start::code(folder).await? {
+        Some(code) => say(&format!("staff page   nobody can sign in yet; its code is {code}")),
+        None => Ok(()),
+    }
 }
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -190,7 +200,14 @@ async fn ask(config: &Config, ask: Ask) -> Result<Value> {
     let cloud = config.cloud.clone();
     let registry = opened.registry;
     let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
-    let actions = Actions { registry, journal: journal.clone(), clock, cloud, accounts };
+    let actions = Actions {
+        registry,
+        journal: journal.clone(),
+        clock,
+        cloud,
+        accounts,
+        first_start: FirstStart::draw()?,
+    };
     let done = actions.perform(ask).await;
     let closed = timeout(CLOSE_TIMEOUT, journal.close()).await;
     let done = done?;

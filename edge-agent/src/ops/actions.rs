@@ -5,6 +5,7 @@ use crate::journal::{Ack, AckSink, Journal, Received, What};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use crate::registry::local::NewCredential;
+use crate::staff::FirstStart;
 use crate::staff::accounts::{Accounts, Role, Secret};
 use crate::uplink::enroll::enroll;
 use anyhow::{Context as _, Result, bail};
@@ -71,6 +72,8 @@ pub enum Ask {
     },
     /// Who may sign in at the staff page.
     StaffList,
+    /// How the first account of the staff page is made.
+    FirstStart,
 }
 
 /// An account of the staff page in a list.
@@ -112,6 +115,8 @@ pub struct Actions {
     pub cloud: config::Cloud,
     /// Who may sign in at the staff page.
     pub accounts: Accounts,
+    /// The code for making the first account; only a running agent has one.
+    pub first_start: FirstStart,
 }
 
 /// A journal that cannot be written does not answer.
@@ -158,6 +163,10 @@ impl Actions {
                 self.accounts.remove(&name, true).await?;
                 Ok(serde_json::json!({ "name": name.trim() }))
             }
+            Ask::FirstStart if self.accounts.is_empty() => {
+                Ok(serde_json::json!({ "code": self.first_start.code() }))
+            }
+            Ask::FirstStart => Ok(serde_json::json!({})),
             Ask::StaffList => Ok(serde_json::to_value(self.staff())?),
         }
     }
@@ -190,7 +199,7 @@ impl Actions {
     }
 
     /// Journals and waits until it is on disk.
-    async fn journaled(&self, body: Body) -> Result<()> {
+    pub(crate) async fn journaled(&self, body: Body) -> Result<()> {
         let (sender, committed) = oneshot::channel();
         let connection = Arc::new(Committed(Mutex::new(Some(sender))));
         let mut received = Received::new(Source::Edge, What::Event(body));
@@ -243,7 +252,9 @@ mod tests {
             let (staff, cost) = (staff::Config::default(), Cost { memory_kib: 8, passes: 1 });
             let accounts =
                 Accounts::open(registry.clone(), clock.clone(), &staff, cost).await.unwrap();
-            Self { actions: Actions { registry, journal, clock, cloud, accounts }, _folder: folder }
+            let first_start = FirstStart::draw().unwrap();
+            let actions = Actions { registry, journal, clock, cloud, accounts, first_start };
+            Self { actions, _folder: folder }
         }
 
         async fn ask(&self, ask: Ask) -> Result<serde_json::Value> {

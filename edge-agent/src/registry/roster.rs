@@ -5,7 +5,9 @@ use super::Registry;
 use super::tables;
 use crate::access::{Roster, View};
 use anyhow::Result;
+use protocol::ids::MemberId;
 use protocol::sync::changes::Change;
+use protocol::sync::roster::{RosterItem, RosterKind};
 use rusqlite::{Connection, params};
 
 /// Items read in one unit of work; everything else that wants `branch.db` waits for one of them.
@@ -57,6 +59,26 @@ impl Registry {
             Change::Roster { kind, id, item } => Some((*kind, *id, item.as_slice())),
             _ => None,
         }));
+    }
+
+    /// Id, number and name of every member, out of `branch.db` in short units of work.
+    pub async fn member_names(&self) -> Result<Vec<(MemberId, u64, String)>> {
+        let generation = self.progress().await?.generation;
+        let kind = RosterKind::Member.number();
+        let (mut names, mut last) = (Vec::new(), (kind, [0; 16]));
+        loop {
+            let page = self.0.store.call(move |db| read_page(db, generation, last)).await?;
+            let Some((_, id, _)) = page.last() else { return Ok(names) };
+            last = (kind, *id);
+            for (kind_of, _, item) in &page {
+                if *kind_of != kind {
+                    return Ok(names);
+                }
+                if let Ok(RosterItem::Member(member)) = RosterItem::decode(kind, item) {
+                    names.push((member.id, member.member_no, member.display_name));
+                }
+            }
+        }
     }
 
     /// The cloud has nothing that is not in the roster.

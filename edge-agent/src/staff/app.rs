@@ -1,9 +1,13 @@
 //! What every page works with.
 
 use super::accounts::Accounts;
+use super::members::Index;
 use super::notes::Notes;
 use super::recent::Recent;
+use super::work::Works;
 use crate::access::Access;
+use crate::floor::Floor;
+use crate::front_door::tls::Tls;
 use crate::ops::actions::Actions;
 use crate::ops::status::Watched;
 use protocol::ids::MemberId;
@@ -20,6 +24,10 @@ pub struct Parts {
     pub actions: Actions,
     /// Roster, settings, credentials.
     pub access: Access,
+    /// Who is in, which machine is whose.
+    pub floor: Floor,
+    /// The branch's certificates.
+    pub tls: Tls,
     /// MQTT without TLS is open to the network.
     pub has_open_mqtt: bool,
 }
@@ -40,6 +48,14 @@ pub struct Inner {
     pub access: Access,
     /// MQTT without TLS is open to the network.
     pub has_open_mqtt: bool,
+    /// Who is in, which machine is whose.
+    pub floor: Floor,
+    /// The branch's certificates.
+    pub tls: Tls,
+    /// Names of members, for the search.
+    pub index: Index,
+    /// What takes longer than a page.
+    pub works: Works,
     /// Words for the next page.
     pub notes: Notes,
     /// What happened lately.
@@ -51,18 +67,20 @@ pub struct Inner {
 impl Staff {
     /// Over the parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { accounts, watched, actions, access, has_open_mqtt } = parts;
-        let (recent, stop) = (Recent::default(), CancellationToken::new());
-        let notes = Notes::default();
+        let Parts { accounts, watched, actions, access, floor, tls, has_open_mqtt } = parts;
         Self(Arc::new(Inner {
             accounts,
             watched,
             actions,
             access,
+            floor,
+            tls,
             has_open_mqtt,
-            notes,
-            recent,
-            stop,
+            index: Index::default(),
+            works: Works::default(),
+            notes: Notes::default(),
+            recent: Recent::default(),
+            stop: CancellationToken::new(),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
@@ -22,6 +23,7 @@ const HEADERS: [(HeaderName, &str); 7] = [
 
 /// Around the whole router.
 pub fn around(router: Router) -> Router {
+    let router = router.layer(CatchPanicLayer::new());
     let router = HEADERS.into_iter().fold(router, |router, (name, value)| {
         router.layer(SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value)))
     });

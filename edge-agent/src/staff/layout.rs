@@ -35,7 +35,15 @@ pub struct Way {
 }
 
 /// All pages, in the order of the navigation.
-const WAYS: [(&str, &str, Permission); 1] = [("/taps", "Taps", Permission::See)];
+const WAYS: [(&str, &str, Permission); 7] = [
+    ("/floor", "Floor", Permission::See),
+    ("/members", "Members", Permission::SeeMembers),
+    ("/machines", "Machines", Permission::See),
+    ("/taps", "Taps", Permission::See),
+    ("/devices", "Devices", Permission::See),
+    ("/sync", "Sync", Permission::See),
+    ("/settings", "Settings", Permission::See),
+];
 
 impl Layout {
     /// Around a page for somebody who is signed in.

@@ -4,8 +4,10 @@
 //! table of all routes with what each needs; nothing is served that is not in it.
 
 pub mod accounts;
+mod act;
 mod app;
 mod assets;
+mod chart;
 mod config;
 mod guard;
 mod layers;
@@ -13,18 +15,27 @@ mod layout;
 mod live;
 mod notes;
 mod plain;
+mod recent;
 mod reply;
 mod router;
 mod server;
 mod times;
+mod work;
 
+mod devices;
+mod enrolment;
+mod first_start;
+mod floor_page;
+mod machines;
+mod members;
+mod settings;
 mod sign_in;
+mod sync;
 mod taps;
-
-mod recent;
 
 pub use app::{Parts, Staff};
 pub use config::Config;
+pub use first_start::FirstStart;
 pub use recent::follow;
 pub use server::Server;
 

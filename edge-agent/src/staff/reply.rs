@@ -1,5 +1,6 @@
 //! Answers of handlers: pages, redirects with a word for the next page, and refusals in words.
 
+use super::app::Staff;
 use super::layout::Layout;
 use askama::Template;
 use axum::http::{StatusCode, header};
@@ -81,4 +82,10 @@ pub fn html(view: &impl Template) -> Reply {
 /// Off to another page.
 pub fn see(path: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, path)]).into_response()
+}
+
+/// Off to another page, which says that it is done.
+pub fn done(staff: &Staff, session: &[u8; 32], path: &str, words: impl Into<String>) -> Response {
+    staff.notes.leave(*session, words.into());
+    see(path)
 }

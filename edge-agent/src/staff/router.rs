@@ -3,7 +3,8 @@
 use super::accounts::Permission;
 use super::app::Staff;
 use super::guard::{self, Gate};
-use super::{assets, layers, sign_in, taps};
+use super::{assets, devices, enrolment, first_start, floor_page, layers, machines, members};
+use super::{settings, sign_in, sync, taps, work};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
@@ -68,7 +69,21 @@ pub fn routes() -> Vec<Route> {
         needs: Needs::Nothing,
         handler: assets::handler(),
     };
-    [vec![assets], sign_in::routes(), taps::routes()].into_iter().flatten().collect()
+    let pages = [
+        vec![assets],
+        sign_in::routes(),
+        first_start::routes(),
+        floor_page::routes(),
+        members::routes(),
+        machines::routes(),
+        taps::routes(),
+        devices::routes(),
+        sync::routes(),
+        settings::routes(),
+        enrolment::routes(),
+        work::routes(),
+    ];
+    pages.into_iter().flatten().collect()
 }
 
 /// The whole page.

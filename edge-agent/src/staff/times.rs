@@ -18,3 +18,14 @@ pub fn span(ms: u64) -> String {
         _ => format!("{} days", s / 86_400),
     }
 }
+
+/// `14:05`.
+pub fn minute(zone: &LocalTime, unix_ms: i64) -> String {
+    let at = zone.datetime_at(unix_ms);
+    format!("{:02}:{:02}", at.hour(), at.minute())
+}
+
+/// `2026-11-21 14:05`.
+pub fn moment(zone: &LocalTime, unix_ms: i64) -> String {
+    format!("{} {}", zone.date_at(unix_ms), minute(zone, unix_ms))
+}

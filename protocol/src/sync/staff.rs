@@ -49,4 +49,11 @@ pub enum Act {
     BlockMember { member: MemberId },
     /// Let a member in again; the cloud takes it over.
     UnblockMember { member: MemberId },
+    /// Something about the branch's devices, certificates or accounts.
+    Other {
+        /// What, as a code, e.g. `device_rotate`.
+        what: String,
+        /// About which, e.g. the code of a device; may be empty.
+        subject: String,
+    },
 }

@@ -244,6 +244,9 @@ fn deeds_and_acts_of_staff() {
     let act = acts[6].clone();
     let act = StaffAct { staff: Some(UserId(id(22))), name: "Eva".to_owned(), act, reason };
     check_event("event-staff-act", Source::Edge, Body::StaffAct(act));
+    let act = Act::Other { what: "device_rotate".to_owned(), subject: "bike-1".to_owned() };
+    let act = StaffAct { staff: None, name: "Eva".to_owned(), act, reason: None };
+    check_event("event-staff-act-other", Source::Edge, Body::StaffAct(act));
 }
 
 fn samples() -> Vec<TimedSample> {

@@ -4,6 +4,4 @@
 mod hall;
 mod once;
 mod orders;
-mod people;
-mod serial_line;
 mod taps;

@@ -4,6 +4,7 @@ mod ca;
 mod names;
 
 pub use ca::{BranchCa, Certified};
+pub use names::server_names;
 
 use crate::ops::clock::Clock;
 use crate::ops::durable::write_private;
@@ -15,7 +16,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use std::fs;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -27,7 +28,7 @@ use tracing::info;
 pub struct Tls(Arc<Shared>);
 
 struct Shared {
-    ca: BranchCa,
+    ca: RwLock<BranchCa>,
     clock: Clock,
     configured_names: Vec<String>,
     configs: RwLock<Configs>,
@@ -52,6 +53,7 @@ impl Tls {
     /// Certificates out of the branch CA; they are made where they are missing.
     pub fn open(ca: BranchCa, configured_names: Vec<String>, clock: Clock) -> Result<Self> {
         let configs = RwLock::new(Configs::read(&ca, &configured_names, &clock)?);
+        let ca = RwLock::new(ca);
         Ok(Self(Arc::new(Shared { ca, clock, configured_names, configs })))
     }
 
@@ -59,7 +61,7 @@ impl Tls {
     /// files again. Connections that are there already stay as they are.
     pub fn refresh(&self) -> Result<()> {
         let shared = &self.0;
-        let configs = Configs::read(&shared.ca, &shared.configured_names, &shared.clock)?;
+        let configs = Configs::read(&self.ca(), &shared.configured_names, &shared.clock)?;
         *shared.configs.write().unwrap_or_else(PoisonError::into_inner) = configs;
         Ok(())
     }
@@ -76,7 +78,31 @@ impl Tls {
 
     /// The roots that devices are to trust.
     pub fn export(&self) -> String {
-        self.0.ca.export()
+        self.ca().export()
+    }
+
+    /// Makes a new root. The former one stays trusted, and the server's certificate stays one of it, until it is
+    /// dropped: devices have to learn of the new one first.
+    pub fn rotate(&self) -> Result<()> {
+        let mut ca = self.0.ca.write().unwrap_or_else(PoisonError::into_inner);
+        ca.rotate(self.0.clock.latest_ms())?;
+        drop(ca);
+        self.refresh()
+    }
+
+    /// Trusts the former root no more; the server gets a certificate of the present one.
+    pub fn drop_former(&self) -> Result<()> {
+        self.ca().drop_former()?;
+        self.refresh()
+    }
+
+    /// A certificate with which a device can log in.
+    pub fn certify(&self, code: &str) -> Result<Certified> {
+        self.ca().issue_device(code, self.0.clock.latest_ms())
+    }
+
+    fn ca(&self) -> RwLockReadGuard<'_, BranchCa> {
+        self.0.ca.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Shakes hands, and tells the name in the client's certificate if it has one of this branch.
@@ -141,7 +167,7 @@ fn with_provider(
 }
 
 fn make_server(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<()> {
-    let names = names::server_names(configured);
+    let names = server_names(configured);
     let made = ca.issue_server(&names, clock.latest_ms())?;
     let folder = ca.folder();
     write_private(&folder.join(SERVER_KEY), made.key.as_bytes())?;
@@ -155,7 +181,7 @@ type Kept = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 fn kept_server(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<Kept> {
     let folder = ca.folder();
     let names = fs::read_to_string(folder.join(SERVER_NAMES)).context("there is none")?;
-    if names != names::server_names(configured).join("\n") {
+    if names != server_names(configured).join("\n") {
         bail!("the computer has other names now");
     }
     let chain = fs::read(folder.join(SERVER)).context("there is none")?;

@@ -120,12 +120,34 @@ impl Accounts {
         password: Option<Zeroizing<String>>,
         staff: Option<UserId>,
     ) -> Result<Zeroizing<String>> {
+        self.insert(name, role, password, staff, false).await
+    }
+
+    /// Adds an account if there is none: of two who are first at the same moment, one is.
+    pub async fn add_first(
+        &self,
+        name: &str,
+        role: Role,
+        password: Zeroizing<String>,
+    ) -> Result<()> {
+        self.insert(name, role, Some(password), None, true).await.map(drop)
+    }
+
+    async fn insert(
+        &self,
+        name: &str,
+        role: Role,
+        password: Option<Zeroizing<String>>,
+        staff: Option<UserId>,
+        is_first: bool,
+    ) -> Result<Zeroizing<String>> {
         let name = checked_name(name)?;
         let (password, hash) = self.new_password(&name, password).await?;
         let row =
             AccountRow { id: Uuid::now_v7(), name, role: role.to_string(), password: hash, staff };
         {
             let mut state = self.lock();
+            ensure!(!is_first || state.accounts.is_empty(), "somebody else was first");
             ensure!(state.accounts.len() < MAX_ACCOUNTS, "there are {MAX_ACCOUNTS} accounts");
             let login = login(&row.name);
             ensure!(!state.accounts.contains_key(&login), "there is an account named {}", row.name);

@@ -25,7 +25,7 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The first page of everybody.
-const HOME: &str = "/taps";
+const HOME: &str = "/floor";
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]

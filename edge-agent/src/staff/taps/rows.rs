@@ -50,19 +50,24 @@ fn reader(staff: &Staff, tap: &TapSeen) -> String {
 }
 
 fn words(tap: &TapSeen) -> String {
-    let words = match (tap.outcome, tap.action) {
+    result(tap.outcome, tap.action, &tap.reason)
+}
+
+/// What a tap came to.
+pub fn result(outcome: DecisionOutcome, action: DecisionAction, reason: &str) -> String {
+    let words = match (outcome, action) {
         (DecisionOutcome::Granted, DecisionAction::CheckIn) => "Checked in",
         (DecisionOutcome::Granted, DecisionAction::CheckOut) => "Checked out",
         (DecisionOutcome::Granted, DecisionAction::Link) => "Took the machine",
         (DecisionOutcome::Granted, DecisionAction::Unlink) => "Gave the machine back",
         (DecisionOutcome::Granted, DecisionAction::None) => "Let through",
-        (DecisionOutcome::Denied, _) => return refusal(&tap.reason),
+        (DecisionOutcome::Denied, _) => return refusal(reason),
     };
     words.to_owned()
 }
 
 /// Why somebody was not let in, for colleagues: more than the reader's display tells.
-fn refusal(reason: &str) -> String {
+pub fn refusal(reason: &str) -> String {
     let words = match reason {
         "stale" => "Presented too long ago: the reader or its line was away",
         "no_roster" => "The branch was never told its members",

@@ -1,14 +1,17 @@
 //! The staff page over real HTTPS, with a real journal, registry and front door behind it.
 
+mod acting;
 mod browser;
+mod first_start;
 mod forms;
 mod guarding;
 mod pages;
 mod signing_in;
 
 use super::accounts::{Accounts, Cost, Role};
-use super::{Config, Parts, Server, Staff, follow};
+use super::{Config, FirstStart, Parts, Server, Staff, follow};
 use crate::access::Access;
+use crate::floor::{self, Floor};
 use crate::front_door;
 use crate::front_door::tls::{BranchCa, Tls};
 use crate::journal::{Journal, JournalConfig};
@@ -16,12 +19,13 @@ use crate::ops::actions::Actions;
 use crate::ops::clock::Clock;
 use crate::ops::status::Watched;
 use crate::registry::Registry;
+use crate::uplink::board::Board;
 use crate::uplink::link::LinkStatus;
 use browser::Browser;
 use protocol::ids::{BranchId, DeviceId, MemberId};
 use protocol::sync::changes::{Change, Changes, DeviceRecord};
 use protocol::sync::entry::DeviceKind;
-use protocol::sync::roster::{Member, RosterItem};
+use protocol::sync::roster::{Member, Membership, RosterItem};
 use protocol::time::Stamp;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -48,6 +52,7 @@ pub struct Branch {
     pub journal: Journal,
     pub accounts: Accounts,
     pub access: Access,
+    pub first_start: FirstStart,
     ca: String,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -64,22 +69,23 @@ impl Branch {
         let clock = Clock::manual(NOW);
         let registry = Registry::open(folder.path(), &clock).await.unwrap().registry;
         registry.apply(changes()).await.unwrap();
-        let (journal, _) = Journal::open(JournalConfig::new(folder.path()), clock.clone()).unwrap();
+        let (journal, opened) =
+            Journal::open(JournalConfig::new(folder.path()), clock.clone()).unwrap();
         let ca = BranchCa::open(&folder.path().join("ca"), clock.latest_ms()).unwrap();
         let exported = ca.export();
         let tls = Tls::open(ca, Vec::new(), clock.clone()).unwrap();
         let access = Access::new(registry.clone(), clock.clone());
         access.decide_in(&journal).await.unwrap();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        let door = front_door::Config { listen: any, tls_listen: any, ..Default::default() };
-        let inside = front_door::Inside {
+        let door = door(&registry, &journal, &clock, &access, &tls);
+        let floor = Floor::new(floor::Parts {
             access: access.clone(),
             registry: registry.clone(),
             journal: journal.clone(),
             clock: clock.clone(),
-            retained: Vec::new(),
-        };
-        let door = front_door::Server::bind(door, inside, tls.clone()).unwrap();
+            board: Board::new(opened.epoch),
+            publisher: door.publisher(),
+        });
         let accounts =
             Accounts::open(registry.clone(), clock.clone(), &config, CHEAP).await.unwrap();
         let watched = Watched {
@@ -89,7 +95,8 @@ impl Branch {
             publisher: door.publisher(),
             link: watch::Sender::new(LinkStatus::default()).subscribe(),
         };
-        let parts = parts(watched, &accounts, &access);
+        let parts = parts(watched, &accounts, &access, (floor.clone(), tls.clone()));
+        let first_start = parts.actions.first_start.clone();
         let staff = Staff::new(parts);
         let server = Server::bind(Config { listen: any, ..config }, tls, staff.clone()).unwrap();
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
@@ -97,6 +104,7 @@ impl Branch {
         tasks.spawn(follow(staff, journal.events(), stop.clone()));
         tasks.spawn(server.run(stop.clone()));
         tasks.spawn(door.run(stop.clone()));
+        tasks.spawn(floor.run(stop.clone()));
         Self {
             address,
             clock,
@@ -104,6 +112,7 @@ impl Branch {
             journal,
             accounts,
             access,
+            first_start,
             ca: exported,
             stop,
             tasks,
@@ -153,16 +162,41 @@ pub fn member_id(number: u128) -> MemberId {
     MemberId(Uuid::from_u128(number))
 }
 
-fn parts(watched: Watched, accounts: &Accounts, access: &Access) -> Parts {
+fn door(
+    registry: &Registry,
+    journal: &Journal,
+    clock: &Clock,
+    access: &Access,
+    tls: &Tls,
+) -> front_door::Server {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let config = front_door::Config { listen: any, tls_listen: any, ..Default::default() };
+    let inside = front_door::Inside {
+        access: access.clone(),
+        registry: registry.clone(),
+        journal: journal.clone(),
+        clock: clock.clone(),
+        retained: Vec::new(),
+    };
+    front_door::Server::bind(config, inside, tls.clone()).unwrap()
+}
+
+fn parts(
+    watched: Watched,
+    accounts: &Accounts,
+    access: &Access,
+    (floor, tls): (Floor, Tls),
+) -> Parts {
     let actions = Actions {
         registry: watched.registry.clone(),
         journal: watched.journal.clone(),
         clock: watched.clock.clone(),
         cloud: crate::config::Cloud::default(),
         accounts: accounts.clone(),
+        first_start: FirstStart::draw().unwrap(),
     };
     let (accounts, access) = (accounts.clone(), access.clone());
-    Parts { accounts, watched, actions, access, has_open_mqtt: false }
+    Parts { accounts, watched, actions, access, floor, tls, has_open_mqtt: false }
 }
 
 fn changes() -> Changes {
@@ -184,7 +218,13 @@ fn changes() -> Changes {
             member_no: u64::try_from(number).unwrap(),
             display_name: name.to_owned(),
             blocked: None,
-            memberships: Vec::new(),
+            memberships: vec![Membership {
+                here: true,
+                valid_from_ms: 0,
+                valid_until_ms: None,
+                frozen: false,
+                windows: Vec::new(),
+            }],
         })
         .change()
     };

@@ -38,6 +38,110 @@ async fn headers_forbid_scripts_frames_and_guesses() {
     branch.close().await;
 }
 
+fn pages() -> Vec<String> {
+    let member = super::member_id(102);
+    let fixed = [
+        "/floor",
+        "/members",
+        "/members?q=script",
+        "/machines",
+        "/machines/bike",
+        "/taps",
+        "/devices",
+    ];
+    let more = ["/sync", "/settings", "/enrolment"].into_iter().chain(fixed).map(str::to_owned);
+    more.chain([format!("/members/{member}")]).collect()
+}
+
+#[tokio::test]
+async fn a_name_that_wants_to_be_a_script_is_only_a_name_on_every_page() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Manager).await;
+    branch.add(super::NASTY.split('\r').next().unwrap(), Role::Trainer).await;
+    tap(&branch).await;
+
+    for path in pages() {
+        let page = browser.get(&path).await;
+        assert_eq!(page.status, 200, "{path}");
+        assert!(!page.text.contains("<script>alert") && !page.text.contains("\"'&"), "{path}");
+        assert!(page.text.contains("<h1>") && page.text.contains("<html lang=\"en\">"), "{path}");
+    }
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn what_people_type_is_only_text_too() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Manager).await;
+    let nasty = "%22%3E%3Cscript%3Ealert(1)%3C/script%3E";
+
+    for path in [
+        format!("/members?q={nasty}"),
+        format!("/sign-in?next={nasty}"),
+        format!("/machines/{nasty}"),
+    ] {
+        let page = browser.get(&path).await.text;
+        assert!(!page.contains("<script>alert"), "{path}");
+    }
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn a_page_with_everything_that_belongs_to_it_is_small() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Manager).await;
+    let page = browser.get("/floor").await.text;
+    let mut bytes = page.len();
+
+    for part in page.split('"').filter(|part| part.starts_with("/assets/")) {
+        bytes += browser.get(part).await.text.len();
+    }
+
+    assert!(bytes < 150_000, "{bytes} bytes before compression");
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn the_floor_tells_what_changes_and_only_that() {
+    let branch = Branch::open().await;
+    let browser = branch.signed_in(Role::Reception).await;
+    let mut acting = branch.signed_in(Role::Reception).await;
+    let mut stream = browser.open("/floor/live", "text/event-stream").await;
+    let mut told = String::new();
+    let ada = format!("/members/{}", super::member_id(101));
+
+    soon(async {
+        while !told.contains("id=\"m-bike\"") {
+            told.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+        }
+        told.clear();
+        acting.submit(&ada, &format!("{ada}/check-in"), &[]).await;
+        while !told.contains("Ada Lovelace") {
+            told.push_str(&String::from_utf8_lossy(&stream.chunk().await.unwrap().unwrap()));
+        }
+    })
+    .await;
+
+    assert!(told.contains("event: floor") && told.contains("hx-swap-oob"), "{told}");
+    assert!(!told.contains("id=\"m-bike\""), "the machine has not changed: {told}");
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn who_may_not_see_members_reads_no_names() {
+    let branch = Branch::open().await;
+    let mut desk = branch.signed_in(Role::Reception).await;
+    let mut technician = branch.signed_in(Role::Technician).await;
+    let ada = format!("/members/{}", super::member_id(101));
+    desk.submit(&ada, &format!("{ada}/check-in"), &[]).await;
+    soon(async { while !desk.get("/floor").await.text.contains("Ada Lovelace") {} }).await;
+
+    let page = technician.get("/floor").await.text;
+
+    assert!(page.contains("inside now") && !page.contains("Ada"));
+    branch.close().await;
+}
+
 #[tokio::test]
 async fn assets_are_kept_for_ever_and_nothing_else_is_reached_through_them() {
     let branch = Branch::open().await;

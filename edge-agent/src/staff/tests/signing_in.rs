@@ -155,7 +155,7 @@ async fn the_sign_in_leads_back_to_our_own_pages_only() {
     };
 
     assert_eq!(to("/taps?x=1").await, "/taps?x=1");
-    assert_eq!(to("//evil.example").await, "/taps");
-    assert_eq!(to("https://evil.example/").await, "/taps");
+    assert_eq!(to("//evil.example").await, "/floor");
+    assert_eq!(to("https://evil.example/").await, "/floor");
     branch.close().await;
 }

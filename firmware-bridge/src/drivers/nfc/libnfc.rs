@@ -7,9 +7,7 @@ use nfc1::target_info::TargetInfo;
 use nfc1::{BaudRate, Context, Device, Error, Modulation, ModulationType, Property, Timeout};
 use protocol::credential::Credential;
 use protocol::serial::pn532::Notice;
-use protocol::serial::tag::{
-    Finding, Habits, Identification, Key, Presence, Step, SunNames, Target,
-};
+use protocol::serial::tag::{Finding, Identification, Key, Presence, Step, SunNames, Target};
 use std::io;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
@@ -39,11 +37,11 @@ pub struct Libnfc {
 
 impl Libnfc {
     /// Starts the thread. `connection` is libnfc's name of the device, e.g. `pn532_uart:/dev/ttyUSB0:115200`.
-    pub fn start(connection: String, sun: SunNames) -> io::Result<Self> {
+    pub fn start(connection: String, names: SunNames) -> io::Result<Self> {
         let (to_bridge, events) = mpsc::channel(16);
         let (nonces, given) = blocking::sync_channel(1);
         let watch = Watch {
-            habits: Habits { sun, message_length: None },
+            names,
             events: to_bridge,
             nonces: given,
             presence: Presence::default(),
@@ -71,7 +69,7 @@ impl TapReader for Libnfc {
 
 /// What the thread knows.
 struct Watch {
-    habits: Habits,
+    names: SunNames,
     events: mpsc::Sender<Event>,
     nonces: blocking::Receiver<Nonce>,
     presence: Presence,
@@ -143,8 +141,7 @@ impl Watch {
 
     fn identify(&mut self, device: &mut Device, target: &Target) -> Result<(), Error> {
         let at = Instant::now();
-        let (mut who, mut step) = Identification::begin(target.clone(), self.habits.clone());
-        let mut asked = who.needs_nonce().then(|| self.ask_nonce());
+        let (mut who, mut step) = Identification::begin(target.clone(), self.names.clone());
         let finding = loop {
             step = match step {
                 Step::Done(finding) => break finding,
@@ -153,22 +150,16 @@ impl Watch {
                     None => break Finding::Unreadable,
                 },
                 Step::AskNonce => {
-                    let request = asked.take().unwrap_or_else(|| self.ask_nonce());
-                    let given = self.nonce(request);
-                    let Some(step) = given.and_then(|given| who.nonce(given.nonce, given.site_no))
-                    else {
+                    let Some(Nonce { nonce, site_no, .. }) = self.nonce() else {
                         self.tell(Event::Notice(Notice::NoNonce));
                         return Ok(());
                     };
-                    step
+                    who.nonce(nonce, site_no)
                 }
             };
         };
         match finding {
-            Finding::Credential(credential) => {
-                self.habits = who.habits();
-                self.report(credential, target, at);
-            }
+            Finding::Credential(credential) => self.report(credential, target, at),
             Finding::Nobody => self.tell(Event::Notice(Notice::Nobody)),
             Finding::Locked => self.tell(Event::Notice(Notice::PhoneLocked)),
             Finding::Unreadable => self.tell(Event::Notice(Notice::Unreadable)),
@@ -184,13 +175,10 @@ impl Watch {
         }
     }
 
-    fn ask_nonce(&mut self) -> u32 {
+    fn nonce(&mut self) -> Option<Nonce> {
         self.last_request = self.last_request.wrapping_add(1);
-        self.tell(Event::NonceWanted { request: self.last_request });
-        self.last_request
-    }
-
-    fn nonce(&self, request: u32) -> Option<Nonce> {
+        let request = self.last_request;
+        self.tell(Event::NonceWanted { request });
         let until = Instant::now() + NONCE_WITHIN;
         loop {
             let left = until.saturating_duration_since(Instant::now());
