@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domains::accounts::{Passwords, Throttle, Tokens};
-use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls};
+use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls, Watched};
 use crate::domains::organizations;
 use crate::events::Bus;
 use crate::http::ops;
@@ -31,6 +31,8 @@ pub struct App {
     pub polls: Arc<Polls>,
     /// What is going on in the branches right now.
     pub live: Arc<LiveFloor>,
+    /// Who looks at it.
+    pub watched: Arc<Watched>,
     pub bus: Bus,
     /// Bounds the memory that unpacked batches take.
     pub batch_slots: Arc<Semaphore>,
@@ -63,6 +65,7 @@ impl App {
             enroll_attempts: Arc::default(),
             polls: Arc::default(),
             live: Arc::default(),
+            watched: Arc::default(),
             bus: Bus::default(),
             batch_slots: Arc::new(Semaphore::new(config.edges.batch_concurrency)),
             config: Arc::new(config),

@@ -4,6 +4,7 @@ use anyhow::Context;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use jsonwebtoken::{DecodingKey, EncodingKey};
+use ring::hmac;
 use sqlx::PgConnection;
 use std::fmt;
 use time::OffsetDateTime;
@@ -32,8 +33,28 @@ pub struct Ring {
     key_id: u16,
     signing: SigningKey,
     encoding: EncodingKey,
-    believed: Vec<(u16, VerifyingKey, DecodingKey)>,
+    believed: Vec<Believed>,
 }
+
+/// A key that counts.
+struct Believed {
+    key_id: u16,
+    public: VerifyingKey,
+    decoding: DecodingKey,
+    mac: hmac::Key,
+}
+
+impl Believed {
+    fn new(key_id: u16, key: &SigningKey) -> Self {
+        let public = key.verifying_key();
+        // Not the seed itself: a key has one use.
+        let seed = hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes());
+        let mac = hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&seed, MAC_LABEL).as_ref());
+        Self { key_id, public, decoding: DecodingKey::from_ed_der(public.as_bytes()), mac }
+    }
+}
+
+const MAC_LABEL: &[u8] = b"gymwire-mac-v1";
 
 impl Keys {
     /// Reads the keys, making those that are missing. `db` is a transaction: until it ends, other instances
@@ -69,10 +90,7 @@ impl Ring {
         }
         let (key_id, signing) = keys.first().cloned().context("there is no signing key")?;
         let encoding = EncodingKey::from_ed_der(signing.to_pkcs8_der()?.as_bytes());
-        let believed = keys.iter().map(|(key_id, key)| {
-            let public = key.verifying_key();
-            (*key_id, public, DecodingKey::from_ed_der(public.as_bytes()))
-        });
+        let believed = keys.iter().map(|(key_id, key)| Believed::new(*key_id, key));
         Ok(Self { key_id, encoding, believed: believed.collect(), signing })
     }
 
@@ -93,13 +111,21 @@ impl Ring {
 
     /// The key that a token's header names.
     pub fn decoding(&self, kid: &str) -> Option<&DecodingKey> {
-        let key_id: u16 = kid.parse().ok()?;
-        self.believed.iter().find(|(known, ..)| *known == key_id).map(|(.., key)| key)
+        self.find(kid.parse().ok()?).map(|key| &key.decoding)
+    }
+
+    /// For what only this service has to recognize again; shorter than a signature.
+    pub fn mac(&self, key_id: u16) -> Option<&hmac::Key> {
+        self.find(key_id).map(|key| &key.mac)
+    }
+
+    fn find(&self, key_id: u16) -> Option<&Believed> {
+        self.believed.iter().find(|key| key.key_id == key_id)
     }
 
     /// Numbers and public halves of all keys that count.
     pub fn public(&self) -> impl Iterator<Item = (u16, VerifyingKey)> + '_ {
-        self.believed.iter().map(|(key_id, public, _)| (*key_id, *public))
+        self.believed.iter().map(|key| (key.key_id, key.public))
     }
 }
 

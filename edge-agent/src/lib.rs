@@ -3,6 +3,7 @@
 pub mod access;
 pub mod cli;
 pub mod config;
+mod device_time;
 pub mod floor;
 pub mod front_door;
 pub mod journal;

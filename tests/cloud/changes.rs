@@ -3,7 +3,7 @@
 use crate::edge::Scene;
 use anyhow::{Context, Result};
 use cloud_api::domains::devices::MachineType;
-use cloud_api::domains::edges::{registry_changed, rotate_branch_key};
+use cloud_api::domains::edges::{registry_changed, retire_branch_key, rotate_branch_key};
 use cloud_api::events as bus;
 use protocol::sync::WireError;
 use protocol::sync::changes::{Change, Changes, CloudKey};
@@ -202,6 +202,34 @@ async fn a_new_key_is_announced_with_the_old_one_and_then_signs() -> Result<()> 
     assert_eq!(new.key_id, key_id);
     let next = signed(&scene, announced.to, 0).await?;
     assert!(Changes::verify(&next, &[new]).is_ok());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_that_leaked_is_replaced_and_then_believed_no_more() -> Result<()> {
+    let scene = Scene::open().await?;
+    let old = keys(&scene)?[0].key_id;
+    let before = ask(&scene, 0, 0).await?.to;
+    let mut tx = scene.api.app.db.begin().await?;
+    assert!(retire_branch_key(&mut tx, old).await.is_err(), "it is in use");
+    tx.rollback().await?;
+    let mut tx = scene.api.app.db.begin().await?;
+    rotate_branch_key(&mut tx, scene.api.app.clock.now()).await?;
+    tx.commit().await?;
+    let announced = ask(&scene, before, 0).await?;
+
+    let mut tx = scene.api.app.db.begin().await?;
+    retire_branch_key(&mut tx, old).await?;
+    tx.commit().await?;
+
+    let new = announced.changes.iter().find_map(|change| match change {
+        Change::CloudKey(key) => Some(*key),
+        _ => None,
+    });
+    let new = new.context("not announced")?;
+    let told = Changes::verify(&signed(&scene, announced.to, 0).await?, &[new])?;
+    assert_eq!(told.changes, [Change::CloudKeyRemoved(old)]);
+    assert!(ask(&scene, 0, 0).await.is_err(), "the old key signs nothing");
     Ok(())
 }
 

@@ -9,6 +9,7 @@ mod decisions;
 mod edge;
 mod edge_commands;
 mod enroll;
+mod events_ahead;
 mod gym;
 mod http;
 mod login;

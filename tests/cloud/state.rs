@@ -4,6 +4,7 @@ use crate::edge::{Edge, Scene, put_state, stamp};
 use anyhow::{Context, Result};
 use axum::body::Body;
 use axum::http::Request;
+use cloud_api::domains::accounts::Role;
 use cloud_api::domains::edges::save_live;
 use cloud_api::ids::DeviceId;
 use cloud_api::{App, Clock, Config};
@@ -48,7 +49,7 @@ async fn the_floor_is_known_as_soon_as_it_is_told() -> Result<()> {
     let scene = Scene::open().await?;
     let told = state(1, true, vec![device(scene.machine, DeviceState::InUse)]);
 
-    assert_eq!(scene.edge.put_state(&scene.api, &told).await?.status, 204);
+    assert_eq!(scene.edge.put_state(&scene.api, &told).await?.status, 200);
 
     let seen = scene.api.app.live.device(scene.gym.branch.id, scene.machine);
     let seen = seen.context("not known")?;
@@ -59,13 +60,31 @@ async fn the_floor_is_known_as_soon_as_it_is_told() -> Result<()> {
 }
 
 #[tokio::test]
+async fn an_edge_is_told_while_somebody_looks_at_its_floor() -> Result<()> {
+    let scene = Scene::open().await?;
+    let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
+    let watched = async |n| {
+        let answer = scene.edge.put_state(&scene.api, &state(n, true, vec![])).await?;
+        Ok::<_, anyhow::Error>(answer.json()?["watched"].clone())
+    };
+
+    let before = watched(1).await?;
+    scene.api.get("/api/v1/machines/availability", Some(&token)).await?;
+    let looked_at = watched(2).await?;
+    scene.api.app.clock.advance(time::Duration::seconds(31));
+
+    assert_eq!((before, looked_at, watched(3).await?), (false.into(), true.into(), false.into()));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_packed_state_counts_like_a_plain_one() -> Result<()> {
     let scene = Scene::open().await?;
     let packed = state(1, true, vec![device(scene.machine, DeviceState::InUse)]).pack();
 
     let answer = put(&scene, "zstd", packed).await?;
 
-    assert_eq!(answer.status, 204);
+    assert_eq!(answer.status, 200);
     assert_eq!(seen(&scene, scene.machine), Some(DeviceState::InUse));
     Ok(())
 }
@@ -101,7 +120,7 @@ async fn a_state_that_was_overtaken_changes_nothing() -> Result<()> {
 
     let late = scene.edge.put_state(&scene.api, &told(1, DeviceState::Idle)).await?;
 
-    assert_eq!(late.status, 204);
+    assert_eq!(late.status, 200);
     assert_eq!(seen(&scene, scene.machine), Some(DeviceState::InUse));
     Ok(())
 }
@@ -146,7 +165,7 @@ async fn another_instance_goes_on_where_this_one_was() -> Result<()> {
     let saved = tests::api::Api::over(other.clone());
     let answer = put_state(&saved, &scene.edge.token, &state(2, false, vec![])).await?;
 
-    assert_eq!(answer.status, 204);
+    assert_eq!(answer.status, 200);
     assert!(other.live.device(scene.gym.branch.id, scene.machine).is_some());
     Ok(())
 }

@@ -17,6 +17,9 @@ use tempfile::TempDir;
 /// How long the edge may take to learn of its devices from the cloud.
 const REGISTRY_LIMIT: Duration = Duration::from_secs(15);
 
+/// Tests do not wait half a minute for the last samples.
+const TELEMETRY_INTERVAL: &str = "GYMWIRE_CLOUD__TELEMETRY_INTERVAL_MS";
+
 /// Everything, running.
 #[derive(Debug)]
 pub struct Scene {
@@ -50,7 +53,8 @@ impl Scene {
         let pool = db.pool().await?;
         let site = Site::open(&pool).await?;
         let link = ChaosLink::start(cloud.address()).await?;
-        let edge = Edge::new()?;
+        let mut edge = Edge::new()?;
+        edge.env(TELEMETRY_INTERVAL, &2_000);
         edge.enroll(&format!("http://{}", link.address()), &site.enroll_code().await?).await?;
         Ok(Self { edge, link, cloud, site, pool, folder, db })
     }
@@ -60,9 +64,11 @@ impl Scene {
         Self::prepare().await?.run(codes).await
     }
 
-    /// The same over a Postgres whose commits wait for the disk.
+    /// The same over a Postgres whose commits wait for the disk, with samples as seldom as in a branch.
     pub async fn durable(codes: &[String]) -> Result<(Self, Vec<Login>)> {
-        Self::over(Db::durable().await?).await?.run(codes).await
+        let mut scene = Self::over(Db::durable().await?).await?;
+        scene.edge.env(TELEMETRY_INTERVAL, &30_000);
+        scene.run(codes).await
     }
 
     async fn run(self, codes: &[String]) -> Result<(Self, Vec<Login>)> {

@@ -20,6 +20,8 @@ pub enum Signal {
     Commands(BranchId),
     /// Another instance has stored a newer state of a branch's floor.
     Live(BranchId),
+    /// Somebody looks at a branch's floor.
+    Watched(BranchId),
     /// Signals may have been lost.
     Any,
 }
@@ -82,7 +84,7 @@ async fn listen(bus: &Bus, db: &PgPool) -> sqlx::Result<()> {
     }
 }
 
-const CHANNELS: [&str; 3] = ["branch_changes", "branch_commands", "branch_live"];
+const CHANNELS: [&str; 4] = ["branch_changes", "branch_commands", "branch_live", "branch_watched"];
 
 fn signal(notification: &PgNotification) -> Option<Signal> {
     let branch = notification.payload().parse().ok()?;
@@ -90,6 +92,7 @@ fn signal(notification: &PgNotification) -> Option<Signal> {
         "branch_changes" => Some(Signal::Changes(branch)),
         "branch_commands" => Some(Signal::Commands(branch)),
         "branch_live" => Some(Signal::Live(branch)),
+        "branch_watched" => Some(Signal::Watched(branch)),
         _ => None,
     }
 }

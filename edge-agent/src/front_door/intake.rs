@@ -2,13 +2,14 @@
 
 use super::acl::Grant;
 use super::codec::Publish as Packet;
-use super::device_time::DeviceTimes;
 use super::raw;
 use crate::access::{Access, Proof};
+use crate::device_time::DeviceTimes;
 use crate::journal::{Publish, Received, What, digest};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use bytes::Bytes;
+use protocol::ids::DeviceId;
 use protocol::machine::{Fields, Sample};
 use protocol::mqtt::payloads::{
     ErrorReport, MAX_PAYLOAD_BYTES, RawFrame, Refusal, parse_challenge, parse_maintenance,
@@ -24,7 +25,7 @@ pub struct Intake {
     registry: Registry,
     clock: Clock,
     access: Access,
-    times: Arc<Mutex<DeviceTimes>>,
+    times: Arc<Mutex<DeviceTimes<DeviceId>>>,
 }
 
 /// A message for the journal, and whether it is a reject.

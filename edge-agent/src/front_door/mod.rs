@@ -7,7 +7,6 @@ mod codec;
 mod config;
 mod connection;
 mod counters;
-mod device_time;
 mod door;
 mod fan_out;
 mod greet;

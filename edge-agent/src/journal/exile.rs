@@ -119,7 +119,7 @@ impl Writer {
         known.rejects.absorb(&self.memory.rejects, number);
         known.spent.absorb(&self.memory.spent);
         known.book.become_like(&self.memory.book);
-        known.starts.absorb(&self.memory.starts, number);
+        known.times.absorb(&self.memory.times, number);
         let values = self.memory.retained.all();
         let is_gone = |topic: &&String| !values.iter().any(|(kept, _)| kept == *topic);
         let gone = self.exile.iter().flat_map(|exile| &exile.topics).filter(is_gone);

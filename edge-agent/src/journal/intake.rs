@@ -10,8 +10,8 @@ use super::rejects::Rejects;
 use super::repeats::{Repeats, put_digest};
 use super::retained::Retained;
 use super::spent::Spent;
-use super::taken::Starts;
 use crate::access::Proof;
+use crate::device_time::DeviceTimes;
 use crate::floor::{Book, Petition};
 use protocol::machine::{Sample, TimedSample};
 use protocol::sync::entry::{Body, Event, MAX_ENTRY_BYTES, Reject, Source};
@@ -34,7 +34,7 @@ pub struct Memory {
     /// Retained values.
     pub retained: Retained,
     /// When devices started.
-    pub starts: Starts,
+    pub times: DeviceTimes<u32>,
     /// What may be used only once.
     pub spent: Spent,
     /// What holds on the floor.
@@ -184,7 +184,7 @@ impl Memory {
         }
         for sample in &samples {
             if let Some(uptime_ms) = sample.uptime_ms {
-                self.starts.observe(number, sample.boot, stamp.mono_ms, uptime_ms);
+                self.times.observe(number, sample.boot, uptime_ms, stamp.mono_ms);
             }
             group.samples.push(TimedSample {
                 source: number,
@@ -294,7 +294,7 @@ impl Memory {
         for timed in &mut group.samples {
             if let Some(uptime_ms) = timed.sample.uptime_ms {
                 timed.mono_ms =
-                    self.starts.taken(timed.source, timed.sample.boot, timed.mono_ms, uptime_ms);
+                    self.times.date(timed.source, timed.sample.boot, uptime_ms, timed.mono_ms);
             }
         }
         group.samples.sort_by_key(|timed| timed.source);

@@ -38,7 +38,6 @@ mod schema;
 mod spent;
 mod stats;
 mod store;
-mod taken;
 mod thin;
 mod verify;
 mod wal;

@@ -2,9 +2,11 @@
 //! cloud's answer alone decides what the journal may forget.
 
 use super::Uplink;
+use super::ahead::Ahead;
 use super::backoff::Backoff;
 use super::http::{Failure, json};
 use super::link::{Lane, Waiter};
+use super::outgoing::Due;
 use super::prepared::{Prepared, Sizing};
 use super::token::Cloud;
 use anyhow::Result;
@@ -31,6 +33,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
         backoff: Backoff::new(Duration::from_millis(200), Duration::from_mins(1)),
         waiter: uplink.link.waiter(),
         told: String::new(),
+        ahead: Ahead::default(),
     };
     let mut next: Option<Prepared> = None;
     loop {
@@ -39,7 +42,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
             next = lane.read(None).await;
         }
         let Some(batch) = next.take() else {
-            uplink.outgoing.due().await;
+            lane.idle().await;
             continue;
         };
         let is_last = batch.end() == lane.newest();
@@ -53,7 +56,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
             Next::Anew => continue,
         }
         if is_last && next.is_none() {
-            uplink.outgoing.due().await;
+            lane.idle().await;
         }
     }
 }
@@ -76,12 +79,24 @@ struct BatchLane<'a> {
     waiter: Waiter,
     /// The refusal that staff were told of, so that they are told once.
     told: String,
+    ahead: Ahead,
 }
 
 /// An answer and how long it took.
 type Answer = Result<(BatchAnswer, Duration), Failure>;
 
 impl BatchLane<'_> {
+    /// Until a batch is due; urgent events go ahead of it meanwhile.
+    async fn idle(&mut self) {
+        let outgoing = &self.uplink.outgoing;
+        let latest = outgoing.latest();
+        while outgoing.due(latest).await == Due::Events {
+            if !self.ahead.send(self.uplink, self.cloud).await {
+                return;
+            }
+        }
+    }
+
     /// A journal that cannot be read sets itself aside and goes on; nothing else stops for that.
     async fn read(&self, after: Option<Position>) -> Option<Prepared> {
         match self.cut(after).await {

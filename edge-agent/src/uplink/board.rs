@@ -24,8 +24,8 @@ struct Shared {
 struct Inner {
     devices: HashMap<DeviceId, LiveDevice>,
     changed: HashSet<DeviceId>,
-    /// Among what changed is more than samples.
-    is_pressing: bool,
+    /// Those of them with more than samples.
+    pressing: HashSet<DeviceId>,
     /// Known from before the agent's start only.
     unheard: HashSet<DeviceId>,
     as_of: Position,
@@ -38,7 +38,7 @@ impl Board {
         let inner = Inner {
             devices: HashMap::new(),
             changed: HashSet::new(),
-            is_pressing: false,
+            pressing: HashSet::new(),
             unheard: HashSet::new(),
             as_of,
         };
@@ -73,8 +73,7 @@ impl Board {
         let unheard = std::mem::take(&mut inner.unheard);
         for device in unheard.into_iter().filter(|device| !is_online(*device)) {
             inner.entry(device).state = DeviceState::Offline;
-            inner.changed.insert(device);
-            inner.is_pressing = true;
+            inner.press(device);
         }
         drop(inner);
         self.0.changed.notify_one();
@@ -86,7 +85,7 @@ impl Board {
         loop {
             let (is_changed, is_pressing) = {
                 let inner = self.lock();
-                (!inner.changed.is_empty(), inner.is_pressing)
+                (!inner.changed.is_empty(), !inner.pressing.is_empty())
             };
             if is_pressing {
                 return;
@@ -107,17 +106,24 @@ impl Board {
     pub fn all(&self) -> (Position, Vec<LiveDevice>) {
         let mut inner = self.lock();
         inner.changed.clear();
-        inner.is_pressing = false;
+        inner.pressing.clear();
         (inner.as_of, inner.devices.values().cloned().collect())
     }
 
     /// The devices that changed since this was last asked.
     pub fn changes(&self) -> (Position, Vec<LiveDevice>) {
         let mut inner = self.lock();
+        inner.pressing.clear();
         let changed = std::mem::take(&mut inner.changed);
-        inner.is_pressing = false;
-        let devices = changed.iter().filter_map(|id| inner.devices.get(id).cloned());
-        (inner.as_of, devices.collect())
+        (inner.as_of, inner.of(&changed))
+    }
+
+    /// Of these, the devices that did more than to measure something.
+    pub fn pressing(&self) -> (Position, Vec<LiveDevice>) {
+        let mut inner = self.lock();
+        let pressing = std::mem::take(&mut inner.pressing);
+        inner.changed.retain(|device| !pressing.contains(device));
+        (inner.as_of, inner.of(&pressing))
     }
 
     /// How many devices are in use or ready.
@@ -153,8 +159,8 @@ impl Inner {
         let is_back = entry.state == DeviceState::Offline;
         if is_back {
             entry.state = DeviceState::InUse;
+            self.pressing.insert(device);
         }
-        self.is_pressing |= is_back;
         self.changed.insert(device);
     }
 
@@ -163,8 +169,16 @@ impl Inner {
         let entry = self.entry(device);
         entry.state = status.state;
         entry.error.clone_from(&status.error);
-        self.is_pressing = true;
+        self.press(device);
+    }
+
+    fn press(&mut self, device: DeviceId) {
+        self.pressing.insert(device);
         self.changed.insert(device);
+    }
+
+    fn of(&self, devices: &HashSet<DeviceId>) -> Vec<LiveDevice> {
+        devices.iter().filter_map(|id| self.devices.get(id).cloned()).collect()
     }
 
     fn entry(&mut self, device: DeviceId) -> &mut LiveDevice {
@@ -245,6 +259,23 @@ mod tests {
         };
         tokio::join!(board.changed(samples_from + Duration::from_secs(1)), tell);
         assert_eq!(samples_from.elapsed(), Duration::from_millis(300));
+    }
+
+    #[test]
+    fn what_is_pressing_leaves_the_samples_of_others_for_later() {
+        let board = Board::new(5);
+        let used = What::Event(Body::Status(status(DeviceState::InUse)));
+        board.take_in(&committed(1, BIKE, sample(1.0)));
+        board.changes();
+        board.take_in(&committed(2, BIKE, sample(2.0)));
+        board.take_in(&committed(3, ROWER, used));
+
+        let ids = |told: (Position, Vec<LiveDevice>)| -> Vec<_> {
+            told.1.iter().map(|device| device.device).collect()
+        };
+        assert_eq!(ids(board.pressing()), [ROWER]);
+        assert_eq!(ids(board.changes()), [BIKE]);
+        assert!(ids(board.changes()).is_empty() && ids(board.pressing()).is_empty());
     }
 
     #[test]

@@ -2,12 +2,13 @@
 
 use super::Uplink;
 use super::backoff::{Backoff, jittered};
-use super::http::Failure;
+use super::http::{Failure, json};
 use super::link::Lane;
 use super::token::Cloud;
 use anyhow::Result;
-use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE};
+use protocol::sync::state::{Floor, LiveState, STATE_MEDIA_TYPE, StateAnswer};
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use reqwest::{Response, StatusCode};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -16,6 +17,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 const PACE: Duration = Duration::from_millis(100);
 /// What has only measured something since, and is as it was otherwise, is told once a second.
 const SAMPLES_PACE: Duration = Duration::from_secs(1);
+/// While nobody watches, it is told this often.
+const UNWATCHED_PACE: Duration = Duration::from_secs(15);
 /// Without news a state is sent this often, so that the cloud knows that the branch is there.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// A cloud that cannot be reached is tried this often, so that the floor is seen soon after any outage.
@@ -26,7 +29,7 @@ const SLOW_PROBE: Duration = Duration::from_millis(1_900);
 
 /// Sends the state of the floor for as long as the edge is enrolled this way.
 pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
-    let mut lane = LiveLane { n: 0, needs_full: true };
+    let mut lane = LiveLane { n: 0, needs_full: true, samples_from: Instant::now() };
     let mut refusals = Backoff::new(PROBE, Duration::from_mins(1));
     let mut failing_since: Option<Instant> = None;
     let mut waiter = uplink.link.waiter();
@@ -40,7 +43,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 failing_since = None;
                 sleep_until(started + PACE).await;
                 // Either way it is time: for news, or for a sign of life.
-                let _ = timeout(HEARTBEAT, uplink.board.changed(started + SAMPLES_PACE)).await;
+                let _ = timeout(HEARTBEAT, uplink.board.changed(lane.samples_from)).await;
             }
             // The cloud has no state that this one could add to.
             Err(failure) if failure.code() == "full_state_needed" => {
@@ -64,12 +67,19 @@ struct LiveLane {
     n: u64,
     /// The cloud may have missed something: everything is told again.
     needs_full: bool,
+    /// Samples that nothing else came with wait until then.
+    samples_from: Instant,
 }
 
 impl LiveLane {
     async fn send(&mut self, uplink: &Uplink, cloud: &Cloud) -> Result<(), Failure> {
-        let full = self.needs_full;
-        let (as_of, machines) = if full { uplink.board.all() } else { uplink.board.changes() };
+        let (full, now) = (self.needs_full, Instant::now());
+        let has_samples = full || now >= self.samples_from;
+        let (as_of, machines) = match (full, has_samples) {
+            (true, _) => uplink.board.all(),
+            (false, true) => uplink.board.changes(),
+            (false, false) => uplink.board.pressing(),
+        };
         self.n += 1;
         self.needs_full = true;
         let state = LiveState {
@@ -91,12 +101,31 @@ impl LiveLane {
                 .header(CONTENT_ENCODING, "zstd")
                 .body(packed.clone())
         };
-        cloud.call(put).await?;
+        let is_watched = is_watched(cloud.call(put).await?).await?;
         metrics::counter!("gymwire_uplink_states_total").increment(1);
         metrics::counter!("gymwire_uplink_state_bytes_total").increment(packed.len() as u64);
         self.needs_full = false;
+        self.pace(is_watched, has_samples.then_some(now));
         Ok(())
     }
+
+    /// `told` is when samples were told just now. Once somebody watches, they are not waited for.
+    fn pace(&mut self, is_watched: bool, told: Option<Instant>) {
+        let pace = if is_watched { SAMPLES_PACE } else { UNWATCHED_PACE };
+        match told {
+            Some(told) => self.samples_from = told + pace,
+            None if is_watched => self.samples_from = self.samples_from.min(Instant::now() + pace),
+            None => {}
+        }
+    }
+}
+
+/// A cloud that does not say may have somebody who watches.
+async fn is_watched(answer: Response) -> Result<bool, Failure> {
+    if answer.status() == StatusCode::NO_CONTENT {
+        return Ok(true);
+    }
+    Ok(json::<StateAnswer>(answer).await?.watched)
 }
 
 fn floor(uplink: &Uplink) -> Floor {

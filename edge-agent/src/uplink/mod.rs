@@ -1,6 +1,7 @@
 //! The way to the cloud: enrolment, tokens, live state, batches, changes, commands. Each lane goes its own pace
 //! over its own connection; none of them ever holds up a device.
 
+mod ahead;
 pub mod backoff;
 mod batches;
 pub mod board;

@@ -20,9 +20,9 @@ use protocol::sync::enroll::{
     AUDIENCE, AssertionClaims, EnrollAnswer, EnrollKey, EnrollRequest, TokenAnswer, is_proven,
 };
 use protocol::sync::entry::{Body, DeviceState, Event};
-use protocol::sync::state::LiveState;
+use protocol::sync::state::{LiveState, StateAnswer};
 use serde_json::json;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -57,6 +57,8 @@ pub struct Seen {
     pub events: Vec<(u64, Event)>,
     pub samples: Vec<(DeviceId, u64)>,
     pub states: Vec<LiveState>,
+    /// What came ahead of its batch.
+    pub ahead: HashSet<(u64, u64)>,
     pub results: BTreeMap<CommandId, CommandReport>,
     pub skews: usize,
     public_key: Option<VerifyingKey>,
@@ -67,6 +69,9 @@ pub struct Seen {
     signs_badly: bool,
     signs_with_next: bool,
     is_cut: bool,
+    is_watched: bool,
+    /// Knows neither events ahead nor watchers.
+    is_old: bool,
     is_rival: bool,
 }
 
@@ -98,6 +103,9 @@ impl Seen {
             self.samples.extend(samples.iter().map(|timed| (telemetry.machine, timed.sample.seq)));
         }
         for event in &batch.events {
+            if self.ahead.contains(&(batch.epoch, event.seq)) {
+                continue;
+            }
             self.events.push((event.seq, Event::decode(&event.event).unwrap()));
         }
     }
@@ -127,6 +135,7 @@ impl FakeCloud {
         let router = Router::new()
             .route("/edge/v1/state", put(state))
             .route("/edge/v1/batches", post(batches))
+            .route("/edge/v1/events", post(events))
             .route("/edge/v1/changes", get(changes))
             .route("/edge/v1/commands", get(commands))
             .route("/edge/v1/commands/{id}/result", post(result))
@@ -180,6 +189,14 @@ impl FakeCloud {
 
     pub fn cut(&self) {
         self.edit(|seen| seen.is_cut = true);
+    }
+
+    pub fn look_on(&self) {
+        self.edit(|seen| seen.is_watched = true);
+    }
+
+    pub fn grow_old(&self) {
+        self.edit(|seen| seen.is_old = true);
     }
 
     pub fn heal(&self) {
@@ -282,7 +299,28 @@ fn hang_up() -> Response {
 
 async fn state(State(cloud): State<FakeCloud>, body: Bytes) -> Response {
     let state = LiveState::unpack(&body).unwrap();
-    cloud.edit(|seen| seen.states.push(state));
+    cloud.edit(|seen| {
+        seen.states.push(state);
+        if seen.is_old {
+            return StatusCode::NO_CONTENT.into_response();
+        }
+        Json(StateAnswer { watched: seen.is_watched }).into_response()
+    })
+}
+
+async fn events(State(cloud): State<FakeCloud>, body: Bytes) -> Response {
+    if cloud.look(|seen| seen.is_old) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let batch = Batch::decode(&body).unwrap();
+    assert!(batch.telemetry.is_empty());
+    cloud.edit(|seen| {
+        for event in batch.events {
+            if seen.ahead.insert((batch.epoch, event.seq)) {
+                seen.events.push((event.seq, Event::decode(&event.event).unwrap()));
+            }
+        }
+    });
     StatusCode::NO_CONTENT.into_response()
 }
 

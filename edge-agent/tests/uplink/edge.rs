@@ -33,6 +33,9 @@ use uuid::Uuid;
 /// Long enough for a busy computer; a test that works never waits so long.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Between batches of samples.
+const PROMPT_MS: u64 = 50;
+
 pub struct Edge {
     pub registry: Registry,
     pub journal: Journal,
@@ -49,12 +52,20 @@ pub struct Edge {
 impl Edge {
     pub async fn new(cloud: &FakeCloud) -> Self {
         let now = Stamp { boot: 1, mono_ms: 60_000, wall_ms: NOW_MS, synced: true };
-        Self::with_clock(cloud, Clock::manual(now)).await
+        Self::with_clock(cloud, Clock::manual(now), PROMPT_MS).await
+    }
+
+    /// Enrolled, and in no hurry with samples.
+    pub async fn slow(cloud: &FakeCloud) -> Self {
+        let now = Stamp { boot: 1, mono_ms: 60_000, wall_ms: NOW_MS, synced: true };
+        let edge = Self::with_clock(cloud, Clock::manual(now), 600_000).await;
+        edge.enrol().await;
+        edge
     }
 
     pub async fn in_1970(cloud: &FakeCloud) -> Self {
         let then = Stamp { boot: 1, mono_ms: 60_000, wall_ms: 60_000, synced: false };
-        Self::with_clock(cloud, Clock::manual(then)).await
+        Self::with_clock(cloud, Clock::manual(then), PROMPT_MS).await
     }
 
     pub async fn enrolled(cloud: &FakeCloud) -> Self {
@@ -63,7 +74,7 @@ impl Edge {
         edge
     }
 
-    async fn with_clock(cloud: &FakeCloud, clock: Clock) -> Self {
+    async fn with_clock(cloud: &FakeCloud, clock: Clock, telemetry_interval_ms: u64) -> Self {
         // Reqwest looks for the process's default; another test may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -73,7 +84,7 @@ impl Edge {
             JournalConfig { limits, check_after: None, ..JournalConfig::new(folder.path()) };
         let (journal, opened) = Journal::open(journal_config, clock.clone()).unwrap();
         let door = door(&folder, &registry, &journal, &clock);
-        let config = config::Cloud { telemetry_interval_ms: 50, ..config::Cloud::default() };
+        let config = config::Cloud { telemetry_interval_ms, ..config::Cloud::default() };
         let parts = (registry.clone(), journal.clone(), clock.clone());
         let board = Board::new(opened.epoch);
         let uplink =

@@ -47,6 +47,55 @@ async fn samples_arrive_with_their_machine() {
 }
 
 #[tokio::test]
+async fn an_urgent_event_goes_ahead_of_the_samples_before_it() {
+    let cloud = FakeCloud::start().await;
+    let edge = Edge::slow(&cloud).await;
+    let machine = edge.machine("bike-1").await;
+
+    edge.samples(machine, 1..=10).await;
+    edge.tell("now").await;
+
+    cloud.until("the notice", |seen| seen.notices() == ["now"]).await;
+    assert!(cloud.look(|seen| seen.samples.is_empty()));
+    edge.samples(machine, 11..=17_000).await;
+    cloud.until("the samples", |seen| seen.samples.len() == 17_000).await;
+    edge.drained().await;
+    assert_eq!(cloud.look(cloud::Seen::notices), ["now"]);
+}
+
+#[tokio::test]
+async fn a_cloud_that_knows_nothing_of_events_ahead_gets_batches() {
+    let cloud = FakeCloud::start().await;
+    cloud.grow_old();
+    let edge = Edge::slow(&cloud).await;
+    let machine = edge.machine("bike-1").await;
+
+    edge.samples(machine, 1..=10).await;
+    edge.tell("now").await;
+
+    cloud.until("the notice", |seen| seen.notices() == ["now"]).await;
+    edge.drained().await;
+    assert_eq!(cloud.look(|seen| (seen.samples.len(), seen.ahead.len())), (10, 0));
+}
+
+#[tokio::test]
+async fn samples_are_told_live_while_somebody_looks() {
+    let cloud = FakeCloud::start().await;
+    cloud.look_on();
+    let edge = Edge::enrolled(&cloud).await;
+    let machine = edge.machine("bike-1").await;
+    cloud.until("a state", |seen| !seen.states.is_empty()).await;
+
+    edge.samples(machine, 1..=1).await;
+    edge.samples(machine, 2..=2).await;
+
+    let is_told = |told: &protocol::sync::state::LiveState| {
+        told.machines.iter().any(|told| told.device == machine && told.sample.is_some())
+    };
+    cloud.until("the sample", |seen| seen.states.iter().any(is_told)).await;
+}
+
+#[tokio::test]
 async fn a_lost_answer_doubles_nothing() {
     let cloud = FakeCloud::start().await;
     cloud.faults([Fault::LoseAnswer, Fault::LoseAnswer]);

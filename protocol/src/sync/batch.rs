@@ -25,7 +25,14 @@ pub const MAX_BATCH_BLOCKS: usize = 1 << 16;
 /// block of equal samples takes a few bytes, so the length of a batch does not bound the work it makes.
 pub const MAX_BATCH_SAMPLES: usize = 1_000_000;
 
+/// So many events of an epoch may have gone ahead of their batches.
+pub const MAX_EVENTS_AHEAD: usize = 4_096;
+
 /// Journal entries `first_seq..=last_seq` of one epoch; applied whole or not at all.
+///
+/// What cannot wait for the samples around it goes ahead of its batch (`POST /edge/v1/events`): a batch without
+/// telemetry, with those events of the range that are urgent. The batch of the range has them all again; the cloud
+/// knows which of them it has applied.
 ///
 /// A position that is neither in `events` nor covered by telemetry of that range is covered by a
 /// [`super::entry::Gap`] in `events`.

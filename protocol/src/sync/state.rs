@@ -26,6 +26,13 @@ pub struct Position {
     pub seq: u64,
 }
 
+/// The cloud's answer to a state (JSON). An empty answer is that of a cloud which does not know: somebody may watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateAnswer {
+    /// Somebody looks at the floor now. If nobody does, samples are wanted once in a while only.
+    pub watched: bool,
+}
+
 /// The state of the floor, or what changed since the last one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LiveState {

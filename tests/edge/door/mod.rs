@@ -3,18 +3,21 @@
 
 #[path = "../../../edge-agent/src/front_door/tests/client.rs"]
 pub mod client;
+#[path = "../../../edge-agent/src/front_door/tests/devices.rs"]
+mod devices;
 
 use client::Client;
+use devices::devices;
+pub use devices::{device_id, record, secret};
 use edge_agent::journal::{BatchLimits, Journal, JournalConfig};
 use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
-use protocol::ids::{BranchId, DeviceId};
+use protocol::ids::BranchId;
 use protocol::sync::changes::{Change, Changes, DeviceRecord};
-use protocol::sync::entry::{DeviceKind, Event};
+use protocol::sync::entry::Event;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
-use sha2::{Digest as _, Sha256};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,7 +47,7 @@ impl Door {
 
     /// With more configuration.
     pub async fn with(more: &str) -> Self {
-        Self::of(devices(), more).await
+        Self::of(devices(&[OBSERVED, OBSERVED_STATUS]), more).await
     }
 
     /// With these devices.
@@ -104,43 +107,6 @@ impl Door {
         }
         (events, samples)
     }
-}
-
-pub fn device_id(code: &str) -> DeviceId {
-    let digest = Sha256::digest(code);
-    DeviceId(Uuid::from_slice(&digest[..16]).unwrap())
-}
-
-pub fn secret(code: &str) -> String {
-    format!("secret of {code}")
-}
-
-pub fn record(code: &str, kind: DeviceKind) -> DeviceRecord {
-    DeviceRecord {
-        id: device_id(code),
-        code: code.parse().unwrap(),
-        kind,
-        name: code.to_owned(),
-        secret_sha256: Some(Sha256::digest(secret(code)).into()),
-        bridge: None,
-        topics: Vec::new(),
-        enabled: true,
-    }
-}
-
-pub fn devices() -> Vec<DeviceRecord> {
-    let behind = |record| DeviceRecord { bridge: Some(device_id("box")), ..record };
-    vec![
-        record("bike", DeviceKind::Machine),
-        behind(record("rack", DeviceKind::Machine)),
-        behind(record("door", DeviceKind::Reader)),
-        record("gate", DeviceKind::Reader),
-        record("box", DeviceKind::Bridge),
-        DeviceRecord {
-            topics: vec![OBSERVED.to_owned(), OBSERVED_STATUS.to_owned()],
-            ..record("screen", DeviceKind::Observer)
-        },
-    ]
 }
 
 /// Fails the test if it takes too long.

@@ -20,3 +20,20 @@ impl RotateKeys {
         self.output.show(&json!({ "key_id": key_id }))
     }
 }
+
+#[derive(Debug, Args)]
+pub struct RetireKey {
+    /// Number of a key that `rotate-keys` has replaced.
+    key_id: u16,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl RetireKey {
+    pub async fn run(self, database: &Database) -> anyhow::Result<()> {
+        let mut tx = database.pool().begin().await?;
+        edges::retire_branch_key(&mut tx, self.key_id).await?;
+        tx.commit().await?;
+        self.output.show(&json!({ "retired_key_id": self.key_id }))
+    }
+}

@@ -69,6 +69,9 @@ pub enum Admin {
     /// A new key that signs what branches are told. They hear of it under the former one, which they go on
     /// believing.
     RotateKeys(keys::RotateKeys),
+    /// Branches believe a replaced key no more, as after a leak. A branch that was not heard since `rotate-keys` has
+    /// to be enrolled again.
+    RetireKey(keys::RetireKey),
 }
 
 /// How results are printed.
@@ -107,6 +110,7 @@ impl Admin {
             Self::CreateObserver(command) => command.run(database).await,
             Self::EnrollCode(command) => command.run(database).await,
             Self::RotateKeys(command) => command.run(database).await,
+            Self::RetireKey(command) => command.run(database).await,
         }
     }
 }

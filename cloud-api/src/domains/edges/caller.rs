@@ -1,5 +1,6 @@
 //! Which edge calls: its access token, and whether its start of the agent holds the edge's key.
 
+use super::access_token::{self, Claims};
 use super::holder::{Ask, Holder, Patience, Verdict, judge};
 use super::store;
 use crate::app::App;
@@ -9,8 +10,6 @@ use crate::ids::{BranchId, EdgeId};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
-use jsonwebtoken::{Algorithm, Header, Validation};
-use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -23,46 +22,11 @@ pub struct EdgeCaller {
     pub boot: String,
 }
 
-/// What an edge's access token says.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    sub: EdgeId,
-    boot: String,
-    iat: i64,
-    exp: i64,
-}
-
-const ISSUER: &str = "gymwire";
-const AUDIENCE: &str = "gymwire-edge-api";
-
 /// Makes an access token.
 pub fn issue(app: &App, edge: EdgeId, boot: String) -> anyhow::Result<String> {
-    let iat = app.clock.now().unix_timestamp();
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: edge,
-        boot,
-        iat,
-        exp: iat + i64::from(app.config.edges.access_token_s),
-    };
-    let keys = &app.keys.edge_token;
-    let header = Header { kid: Some(keys.key_id().to_string()), ..Header::new(Algorithm::EdDSA) };
-    Ok(jsonwebtoken::encode(&header, &claims, keys.encoding())?)
-}
-
-/// The claims of a token that is ours; whether its time is over is asked of the Clock.
-fn verify(app: &App, token: &str) -> Option<Claims> {
-    let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
-    let mut validation = Validation::new(Algorithm::EdDSA);
-    validation.validate_exp = false;
-    validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    let key = app.keys.edge_token.decoding(&kid)?;
-    Some(jsonwebtoken::decode::<Claims>(token, key, &validation).ok()?.claims)
+    let now_s = u32::try_from(app.clock.now().unix_timestamp())?;
+    let expires_s = now_s.saturating_add(app.config.edges.access_token_s);
+    access_token::issue(&app.keys.edge_token, &Claims { edge, boot, expires_s })
 }
 
 impl FromRequestParts<App> for EdgeCaller {
@@ -70,11 +34,12 @@ impl FromRequestParts<App> for EdgeCaller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let token = auth::bearer(&parts.headers)?;
-        let claims = verify(app, token).ok_or(Error::Unauthorized("invalid_token"))?;
-        if claims.exp <= app.clock.now().unix_timestamp() {
+        let claims = access_token::verify(&app.keys.edge_token, token);
+        let claims = claims.ok_or(Error::Unauthorized("invalid_token"))?;
+        if i64::from(claims.expires_s) <= app.clock.now().unix_timestamp() {
             return Err(Error::Unauthorized("token_expired"));
         }
-        admit(app, claims.sub, claims.boot).await
+        admit(app, claims.edge, claims.boot).await
     }
 }
 

@@ -28,6 +28,12 @@ pub async fn save(db: &mut PgConnection, save: &Save) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Tells other instances that somebody looks at a branch.
+pub async fn tell_watched(db: &mut PgConnection, branch: BranchId) -> sqlx::Result<()> {
+    query!("SELECT pg_notify('branch_watched', $1::uuid::text)", branch.0).fetch_one(db).await?;
+    Ok(())
+}
+
 /// The stored states, of one branch or of all. One that cannot be read comes anew with the edge's next.
 pub async fn load(db: &mut PgConnection, branch: Option<BranchId>) -> sqlx::Result<Vec<Save>> {
     let rows = query!(

@@ -1,6 +1,7 @@
 //! Edge agents (`/edge/v1`): how they become known and prove themselves, what they report and what they are
 //! told. An edge speaks for one branch, which its token decides; one start of one agent holds its key.
 
+mod access_token;
 mod assertion;
 mod attempts;
 mod batches;
@@ -23,6 +24,7 @@ mod signing;
 mod state;
 mod store;
 mod token;
+mod watch;
 
 pub use attempts::EnrollAttempts;
 pub use code::{EnrollCode, make_enroll_code};
@@ -32,8 +34,9 @@ pub use live::{LiveFloor, LiveView};
 pub use polls::Polls;
 pub use qr::{QrOrder, issue_qr};
 pub use registry::{registry_changed, registry_changed_all, secret_setting_changed};
-pub use signing::rotate_branch_key;
+pub use signing::{retire_branch_key, rotate_branch_key};
 pub use state::{run as share_live, save_live};
+pub use watch::{Watched, watch};
 
 use crate::app::App;
 use axum::extract::DefaultBodyLimit;
@@ -48,6 +51,10 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(token::issue_edge_token))
         .routes(routes!(state::replace_edge_state).layer(DefaultBodyLimit::max(MAX_STATE_BYTES)))
         .routes(routes!(batches::apply_batch).layer(DefaultBodyLimit::max(MAX_BATCH_COMPRESSED)))
+        .routes(
+            routes!(batches::events::apply_events_ahead)
+                .layer(DefaultBodyLimit::max(MAX_BATCH_COMPRESSED)),
+        )
         .routes(routes!(changes::list_changes))
         .routes(routes!(commands::list_commands))
         .routes(routes!(commands::report_command_result))

@@ -74,6 +74,13 @@ pub struct BatchAnswer {
     pub acked_seq: u64,
 }
 
+/// The answer to a live state.
+#[derive(Serialize, ToSchema)]
+pub struct StateAnswer {
+    /// Somebody looks at the floor now. If nobody does, samples are wanted once in a while only.
+    pub watched: bool,
+}
+
 /// Open commands.
 #[derive(Serialize, ToSchema)]
 pub struct Commands {

@@ -52,8 +52,27 @@ pub async fn rotate_branch_key(db: &mut PgConnection, now: OffsetDateTime) -> an
     );
     let key_id = u16::try_from(row.fetch_one(&mut *db).await?.key_id)?;
     let key = BranchKey { key_id, signing: SigningKey::from_bytes(&seed) };
-    for branch in query!("SELECT id FROM branches ORDER BY id").fetch_all(&mut *db).await? {
-        registry_changed(db, branch.id, &Change::CloudKey(key.public())).await?;
-    }
+    tell_branches(db, &Change::CloudKey(key.public())).await?;
     Ok(key_id)
+}
+
+/// Deletes a key that was replaced, as after a leak: branches are told to believe it no more. A branch that has not
+/// heard of a later key by now trusts nothing we say, and has to be enrolled again.
+pub async fn retire_branch_key(db: &mut PgConnection, key_id: u16) -> anyhow::Result<()> {
+    let deleted = query!(
+        "DELETE FROM signing_keys WHERE purpose = 'branch' AND retired_at IS NOT NULL AND key_id = $1",
+        i32::from(key_id),
+    );
+    anyhow::ensure!(
+        deleted.execute(&mut *db).await?.rows_affected() == 1,
+        "{key_id} is no key that was replaced; `rotate-keys` replaces the one in use"
+    );
+    tell_branches(db, &Change::CloudKeyRemoved(key_id)).await
+}
+
+async fn tell_branches(db: &mut PgConnection, change: &Change) -> anyhow::Result<()> {
+    for branch in query!("SELECT id FROM branches ORDER BY id").fetch_all(&mut *db).await? {
+        registry_changed(db, branch.id, change).await?;
+    }
+    Ok(())
 }

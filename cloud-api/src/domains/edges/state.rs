@@ -3,15 +3,16 @@
 use super::caller::EdgeCaller;
 use super::live::Kept;
 use super::live_store;
+use super::schema;
 use crate::app::App;
 use crate::events::Signal;
-use crate::http::{Error, Problem, Result};
+use crate::http::{Error, Json, Problem, Result};
 use crate::ids::{BranchId, DeviceId};
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::HeaderMap;
 use protocol::sync::WireError;
-use protocol::sync::state::{LiveState, STATE_MEDIA_TYPE, STATE_VERSION};
+use protocol::sync::state::{LiveState, STATE_MEDIA_TYPE, STATE_VERSION, StateAnswer};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
@@ -24,7 +25,7 @@ use tokio::time::{MissedTickBehavior, interval};
     params(("Content-Encoding" = Option<String>, Header, description = "`zstd`, or none")),
     request_body(content = Vec<u8>, content_type = "application/vnd.gymwire.state",
         description = "Version byte and postcard of `LiveState`, at most 1 MiB, packed and unpacked"), responses(
-    (status = 204, description = "kept, or not newer"),
+    (status = 200, body = schema::StateAnswer, description = "kept, or not newer"),
     (status = 409, body = Problem, content_type = "application/problem+json",
      description = "`edge_conflict`; `full_state_needed`: it only says what changed, and the rest is not known"),
     (status = 413, body = Problem, content_type = "application/problem+json",
@@ -36,7 +37,7 @@ pub async fn replace_edge_state(
     caller: EdgeCaller,
     headers: HeaderMap,
     body: Bytes,
-) -> Result<StatusCode> {
+) -> Result<Json<StateAnswer>> {
     super::media::check(&headers, STATE_MEDIA_TYPE, STATE_VERSION)?;
     let is_packed = super::media::is_zstd(&headers, STATE_VERSION)?;
     let state = if is_packed { LiveState::unpack(&body) } else { LiveState::decode(&body) };
@@ -45,13 +46,14 @@ pub async fn replace_edge_state(
     if !state.full && !app.live.has_base(caller.branch, caller.edge, state.boot) {
         reload(&app, caller.branch).await?;
     }
-    match app.live.keep(caller.branch, caller.edge, state, app.clock.now()) {
+    let now = app.clock.now();
+    match app.live.keep(caller.branch, caller.edge, state, now) {
         Kept::Yes => {}
         Kept::Stale => metrics::counter!("edge_states_stale_total").increment(1),
         Kept::NeedsFull => return Err(Error::Conflict("full_state_needed")),
     }
     metrics::counter!("edge_states_total").increment(1);
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Json(StateAnswer { watched: app.watched.has(caller.branch, now) }))
 }
 
 fn refuse(error: &WireError) -> Error {
@@ -106,6 +108,10 @@ pub async fn run(app: App) -> anyhow::Result<()> {
                 Ok(Signal::Live(branch)) => follow(&app, Some(branch)).await,
                 Ok(Signal::Changes(branch)) => forget_removed(&app, branch).await,
                 Ok(Signal::Any) | Err(RecvError::Lagged(_)) => follow(&app, None).await,
+                Ok(Signal::Watched(branch)) => {
+                    app.watched.note(branch, app.clock.now());
+                    Ok(())
+                }
                 Ok(Signal::Commands(_)) => Ok(()),
                 Err(RecvError::Closed) => break,
             },

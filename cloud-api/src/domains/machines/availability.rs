@@ -5,6 +5,7 @@ use super::store;
 use crate::app::App;
 use crate::domains::branches;
 use crate::domains::devices::MachineType;
+use crate::domains::edges;
 use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Permission, Problem, Query, Result};
 use crate::ids::{BranchId, DeviceId};
 use axum::extract::State;
@@ -91,6 +92,7 @@ pub async fn read_availability(
     };
     let machines = store::list(&mut db, wanted).await?;
     drop(db);
+    edges::watch(&app, machines.iter().map(|machine| machine.branch_id)).await?;
     let mut machines: Vec<_> = machines.into_iter().map(|machine| tell(&app, machine)).collect();
     let mut counts = BTreeMap::new();
     for machine in &machines {

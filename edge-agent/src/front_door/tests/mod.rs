@@ -1,6 +1,7 @@
 //! The front door over real sockets, with a real journal and registry behind it.
 
 mod client;
+mod devices;
 mod hostile;
 mod messages;
 mod rights;
@@ -14,10 +15,10 @@ use crate::journal::{Committed, Item, Journal, JournalConfig};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
 use client::Client;
-use protocol::ids::{BranchId, DeviceId};
-use protocol::sync::changes::{Change, Changes, DeviceRecord};
-use protocol::sync::entry::DeviceKind;
-use sha2::{Digest as _, Sha256};
+use devices::devices;
+pub use devices::{device_id, record, secret};
+use protocol::ids::BranchId;
+use protocol::sync::changes::{Change, Changes};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -95,7 +96,7 @@ impl Branch {
             server: tasks,
             stop,
         };
-        branch.change(devices().into_iter().map(Change::Device).collect()).await;
+        branch.change(devices(&OBSERVED).into_iter().map(Change::Device).collect()).await;
         branch
     }
 
@@ -132,43 +133,6 @@ impl Branch {
         self.stop.cancel();
         self.server.join_next().await.unwrap().unwrap().unwrap();
     }
-}
-
-pub fn device_id(code: &str) -> DeviceId {
-    let digest = Sha256::digest(code);
-    DeviceId(Uuid::from_slice(&digest[..16]).unwrap())
-}
-
-pub fn secret(code: &str) -> String {
-    format!("secret of {code}")
-}
-
-pub fn record(code: &str, kind: DeviceKind) -> DeviceRecord {
-    DeviceRecord {
-        id: device_id(code),
-        code: code.parse().unwrap(),
-        kind,
-        name: code.to_owned(),
-        secret_sha256: Some(Sha256::digest(secret(code)).into()),
-        bridge: None,
-        topics: Vec::new(),
-        enabled: true,
-    }
-}
-
-fn devices() -> Vec<DeviceRecord> {
-    let behind = |record| DeviceRecord { bridge: Some(device_id("box")), ..record };
-    vec![
-        record("bike", DeviceKind::Machine),
-        behind(record("rack", DeviceKind::Machine)),
-        behind(record("door", DeviceKind::Reader)),
-        record("gate", DeviceKind::Reader),
-        record("box", DeviceKind::Bridge),
-        DeviceRecord {
-            topics: OBSERVED.iter().map(|topic| (*topic).to_owned()).collect(),
-            ..record("screen", DeviceKind::Observer)
-        },
-    ]
 }
 
 /// Fails the test if it takes too long.

@@ -2,7 +2,7 @@
 
 use super::dating::{self, Offsets};
 use super::sort;
-use super::store;
+use super::store::{self, Standing};
 use super::unpack::{SetAside, Unpacked};
 use crate::app::App;
 use crate::domains::edges::caller::EdgeCaller;
@@ -11,7 +11,8 @@ use crate::domains::{activity, edges};
 use crate::http::{Error, Refusal, Result};
 use crate::ids::DeviceId;
 use axum::http::StatusCode;
-use sqlx::PgConnection;
+use protocol::sync::batch::MAX_EVENTS_AHEAD;
+use sqlx::{PgConnection, Postgres, Transaction};
 use std::collections::HashSet;
 use time::{Duration, OffsetDateTime};
 
@@ -28,28 +29,67 @@ struct Applied {
 }
 
 /// Applies a batch, unless it was applied before. Gives the position up to which the epoch is applied.
-pub async fn apply(app: &App, caller: &EdgeCaller, batch: Unpacked) -> Result<u64> {
+pub async fn apply(app: &App, caller: &EdgeCaller, mut batch: Unpacked) -> Result<u64> {
     let now = app.clock.now();
+    let (mut tx, mut standing) = begin(app, caller, batch.epoch, now).await?;
+    if batch.last_seq <= standing.acked_seq {
+        metrics::counter!("ingest_batches_total", "outcome" => "repeat").increment(1);
+        return Ok(standing.acked_seq.unsigned_abs());
+    }
+    if batch.first_seq != standing.acked_seq + 1 {
+        metrics::counter!("ingest_batches_total", "outcome" => "out_of_order").increment(1);
+        return Err(out_of_order(standing.acked_seq + 1));
+    }
+    let (epoch, last_seq) = (batch.epoch, batch.last_seq);
+    batch.events.retain(|seq, _| !standing.ahead.contains(seq));
+    let applied = write(app, &mut tx, caller, batch, now).await?;
+    standing.acked_seq = last_seq;
+    standing.ahead.retain(|&seq| seq > last_seq);
+    store::ack(&mut tx, caller.edge, epoch, &standing, now).await?;
+    tx.commit().await?;
+    metrics::counter!("ingest_batches_total", "outcome" => "applied").increment(1);
+    applied.count(app);
+    Ok(last_seq.unsigned_abs())
+}
+
+/// Applies events ahead of the batch of their range, those that are not applied yet.
+pub async fn apply_ahead(app: &App, caller: &EdgeCaller, mut batch: Unpacked) -> Result<()> {
+    let now = app.clock.now();
+    let (mut tx, mut standing) = begin(app, caller, batch.epoch, now).await?;
+    // What cannot be read comes again with the batch, and is set aside then.
+    batch.set_aside.clear();
+    batch.chunks.clear();
+    batch.events.retain(|seq, _| *seq > standing.acked_seq && !standing.ahead.contains(seq));
+    if batch.events.is_empty() {
+        return Ok(());
+    }
+    standing.ahead.extend(batch.events.keys());
+    if standing.ahead.len() > MAX_EVENTS_AHEAD {
+        return Err(Error::Conflict("too_far_ahead"));
+    }
+    let epoch = batch.epoch;
+    let applied = write(app, &mut tx, caller, batch, now).await?;
+    store::ack(&mut tx, caller.edge, epoch, &standing, now).await?;
+    tx.commit().await?;
+    metrics::counter!("ingest_batches_total", "outcome" => "ahead").increment(1);
+    applied.count(app);
+    Ok(())
+}
+
+/// For the present holder of the edge's key; the epoch stays locked.
+async fn begin(
+    app: &App,
+    caller: &EdgeCaller,
+    epoch: u64,
+    now: OffsetDateTime,
+) -> Result<(Transaction<'static, Postgres>, Standing)> {
     let mut tx = app.db.begin().await?;
     if !edges::store::keep(&mut tx, caller.edge, &caller.boot).await? {
         // It was the holder a moment ago; its next call finds out what it is now.
         return Err(Error::Conflict("edge_conflict"));
     }
-    let acked = store::lock_epoch(&mut tx, caller, batch.epoch, now).await?;
-    if batch.last_seq <= acked {
-        metrics::counter!("ingest_batches_total", "outcome" => "repeat").increment(1);
-        return Ok(acked.unsigned_abs());
-    }
-    if batch.first_seq != acked + 1 {
-        metrics::counter!("ingest_batches_total", "outcome" => "out_of_order").increment(1);
-        return Err(out_of_order(acked + 1));
-    }
-    let (epoch, last_seq) = (batch.epoch, batch.last_seq);
-    let applied = write(app, &mut tx, caller, batch, now).await?;
-    store::ack(&mut tx, caller.edge, epoch, last_seq, now).await?;
-    tx.commit().await?;
-    applied.count(app);
-    Ok(last_seq.unsigned_abs())
+    let standing = store::lock_epoch(&mut tx, caller, epoch, now).await?;
+    Ok((tx, standing))
 }
 
 fn out_of_order(expected_seq: i64) -> Error {
@@ -161,7 +201,6 @@ async fn write_events(
 
 impl Applied {
     fn count(&self, app: &App) {
-        metrics::counter!("ingest_batches_total", "outcome" => "applied").increment(1);
         metrics::counter!("ingest_samples_total").increment(self.samples);
         metrics::counter!("ingest_events_total").increment(self.events);
         metrics::counter!("ingest_set_aside_total").increment(self.set_aside);

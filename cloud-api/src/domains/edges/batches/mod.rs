@@ -2,6 +2,7 @@
 
 mod apply;
 mod dating;
+pub mod events;
 mod sort;
 mod store;
 mod unpack;
@@ -41,14 +42,20 @@ pub async fn apply_batch(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<BatchAnswer>> {
-    media::check(&headers, BATCH_MEDIA_TYPE, BATCH_VERSION)?;
-    if !media::is_zstd(&headers, BATCH_VERSION)? {
-        return Err(media::not_zstd(BATCH_VERSION));
-    }
+    checked(&headers)?;
     let _slot = app.batch_slots.acquire().await.context("the service stops")?;
     let unpacked = unpack(body).await?;
     let acked_seq = apply::apply(&app, &caller, unpacked).await?;
     Ok(Json(BatchAnswer { acked_seq }))
+}
+
+fn checked(headers: &HeaderMap) -> Result<()> {
+    media::check(headers, BATCH_MEDIA_TYPE, BATCH_VERSION)?;
+    if media::is_zstd(headers, BATCH_VERSION)? {
+        Ok(())
+    } else {
+        Err(media::not_zstd(BATCH_VERSION))
+    }
 }
 
 /// Off the async workers: inflating and checking takes up to a tenth of a second.

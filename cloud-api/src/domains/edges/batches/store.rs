@@ -5,10 +5,19 @@ use crate::domains::edges::caller::EdgeCaller;
 use crate::domains::telemetry::Delivery;
 use crate::ids::{BranchId, DeviceId, EdgeId};
 use protocol::time::Stamp;
-use sqlx::{PgConnection, query, query_scalar};
+use sqlx::{PgConnection, query, query_as, query_scalar};
 use std::collections::{HashMap, HashSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+/// How far an epoch is applied.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// Everything up to here.
+    pub acked_seq: i64,
+    /// Behind it, events that went ahead of their batch.
+    pub ahead: Vec<i64>,
+}
 
 /// How far an epoch is applied. Its row stays locked: batches of an epoch come one after the other. An edge that
 /// was enrolled again has a new id and the same journal: it goes on where it was.
@@ -17,14 +26,17 @@ pub async fn lock_epoch(
     caller: &EdgeCaller,
     epoch: u64,
     now: OffsetDateTime,
-) -> sqlx::Result<i64> {
-    if let Some(acked_seq) = lock_known(db, caller.edge, epoch).await? {
-        return Ok(acked_seq);
+) -> sqlx::Result<Standing> {
+    if let Some(known) = lock_known(db, caller.edge, epoch).await? {
+        return Ok(known);
     }
     query!(
-        "INSERT INTO edge_epochs (edge_id, epoch, acked_seq, opened_at, applied_at)
-         SELECT $1, $2, coalesce(max(acked_seq), 0), $3, $3
-         FROM edge_epochs JOIN edges ON edges.id = edge_id AND branch_id = $4 WHERE epoch = $2
+        "INSERT INTO edge_epochs (edge_id, epoch, acked_seq, ahead, opened_at, applied_at)
+         SELECT $1, $2, coalesce(former.acked_seq, 0), coalesce(former.ahead, '{}'), $3, $3
+         FROM (SELECT) AS one LEFT JOIN LATERAL (
+             SELECT acked_seq, ahead FROM edge_epochs JOIN edges ON edges.id = edge_id AND branch_id = $4
+             WHERE epoch = $2 ORDER BY acked_seq DESC, edge_epochs.applied_at DESC LIMIT 1
+         ) AS former ON true
          ON CONFLICT ON CONSTRAINT edge_epochs_pkey DO NOTHING",
         caller.edge.0,
         epoch.cast_signed(),
@@ -33,12 +45,17 @@ pub async fn lock_epoch(
     )
     .execute(&mut *db)
     .await?;
-    Ok(lock_known(db, caller.edge, epoch).await?.unwrap_or(0))
+    Ok(lock_known(db, caller.edge, epoch).await?.unwrap_or_default())
 }
 
-async fn lock_known(db: &mut PgConnection, edge: EdgeId, epoch: u64) -> sqlx::Result<Option<i64>> {
-    query_scalar!(
-        "SELECT acked_seq FROM edge_epochs WHERE edge_id = $1 AND epoch = $2 FOR UPDATE",
+async fn lock_known(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    epoch: u64,
+) -> sqlx::Result<Option<Standing>> {
+    query_as!(
+        Standing,
+        "SELECT acked_seq, ahead FROM edge_epochs WHERE edge_id = $1 AND epoch = $2 FOR UPDATE",
         edge.0,
         epoch.cast_signed(),
     )
@@ -50,14 +67,16 @@ pub async fn ack(
     db: &mut PgConnection,
     edge: EdgeId,
     epoch: u64,
-    seq: i64,
+    standing: &Standing,
     now: OffsetDateTime,
 ) -> sqlx::Result<()> {
     query!(
-        "UPDATE edge_epochs SET acked_seq = $3, applied_at = $4 WHERE edge_id = $1 AND epoch = $2",
+        "UPDATE edge_epochs SET acked_seq = $3, ahead = $4, applied_at = $5
+         WHERE edge_id = $1 AND epoch = $2",
         edge.0,
         epoch.cast_signed(),
-        seq,
+        standing.acked_seq,
+        &standing.ahead,
         now,
     )
     .execute(db)

@@ -3,14 +3,20 @@
 //! The smallest difference between arrival and uptime that a boot ever showed is the one with the least delay on the
 //! way, so it dates all others: samples that waited in a queue get the time they were taken.
 
-use protocol::ids::DeviceId;
 use std::collections::HashMap;
+use std::hash::Hash;
 
-/// The differences seen so far, of few boots per device.
-#[derive(Debug, Default)]
-pub struct DeviceTimes(HashMap<DeviceId, Vec<Boot>>);
-
+/// The differences seen so far, of few boots per device. `K` is what a device is known by.
 #[derive(Debug)]
+pub struct DeviceTimes<K>(HashMap<K, Vec<Boot>>);
+
+impl<K> Default for DeviceTimes<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+#[derive(Debug, Clone)]
 struct Boot {
     number: Option<u32>,
     /// Smallest arrival − uptime, raised slowly for clocks that run slow.
@@ -27,16 +33,22 @@ const DRIFT: u64 = 10_000;
 /// Half of what 32 bits of milliseconds can count.
 const HALF_TURN_MS: i64 = 1 << 31;
 
-impl DeviceTimes {
-    /// The edge's monotonic time at which a sample was taken that arrived now.
+impl<K: Eq + Hash + Copy> DeviceTimes<K> {
+    /// Learns from what arrived now, and dates it.
     pub fn taken_ms(
         &mut self,
-        device: DeviceId,
+        device: K,
         boot: Option<u32>,
         uptime_ms: Option<u64>,
         now_ms: u64,
     ) -> u64 {
         let Some(uptime_ms) = uptime_ms else { return now_ms };
+        self.observe(device, boot, uptime_ms, now_ms);
+        self.date(device, boot, uptime_ms, now_ms)
+    }
+
+    /// Learns from what arrived now.
+    pub fn observe(&mut self, device: K, boot: Option<u32>, uptime_ms: u64, now_ms: u64) {
         let seen = difference(now_ms, uptime_ms);
         let boots = self.0.entry(device).or_default();
         let place = boots.iter().position(|known| known.number == boot);
@@ -48,22 +60,36 @@ impl DeviceTimes {
             ),
         };
         known.see(seen, uptime_ms, now_ms);
-        u64::try_from(known.offset_ms.saturating_add_unsigned(uptime_ms)).unwrap_or(0).min(now_ms)
     }
-}
 
-impl DeviceTimes {
+    /// The edge's monotonic time at which something was measured; not after its arrival.
+    pub fn date(&self, device: K, boot: Option<u32>, uptime_ms: u64, arrival_ms: u64) -> u64 {
+        let known = self.boots(device).iter().find(|known| known.number == boot);
+        known.map_or(arrival_ms, |known| {
+            let at = known.offset_ms.saturating_add_unsigned(uptime_ms);
+            u64::try_from(at).unwrap_or(0).min(arrival_ms)
+        })
+    }
+
+    /// Takes over what another table knows, whose devices have other names.
+    pub fn absorb(&mut self, other: &Self, name: impl Fn(K) -> K) {
+        self.0.extend(other.0.iter().map(|(&device, boots)| (name(device), boots.clone())));
+    }
+
+    fn boots(&self, device: K) -> &[Boot] {
+        self.0.get(&device).map_or(&[], Vec::as_slice)
+    }
+
     /// The uptime of a device whose 32 bits start anew every 49 days, counted on: the one that is nearest to what its
     /// boot is known to have reached by now. `None` for one from before everything that is known of the boot.
     pub fn unwrapped_ms(
         &self,
-        device: DeviceId,
+        device: K,
         boot: Option<u32>,
         uptime_ms: u32,
         now_ms: u64,
     ) -> Option<u64> {
-        let boots = self.0.get(&device).map_or(&[][..], Vec::as_slice);
-        let Some(known) = boots.iter().find(|known| known.number == boot) else {
+        let Some(known) = self.boots(device).iter().find(|known| known.number == boot) else {
             return Some(uptime_ms.into());
         };
         let reached = difference(now_ms, 0).saturating_sub(known.offset_ms);
@@ -105,9 +131,8 @@ fn difference(now_ms: u64, uptime_ms: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
-    const DEVICE: DeviceId = DeviceId(Uuid::nil());
+    const DEVICE: u32 = 7;
 
     #[test]
     fn without_uptime_it_is_the_arrival() {
@@ -133,6 +158,19 @@ mod tests {
         let next = times.taken_ms(DEVICE, Some(1), Some(3_000), 503_000);
 
         assert_eq!(next, 502_200);
+    }
+
+    #[test]
+    fn what_comes_together_is_dated_by_the_quickest_of_it() {
+        let mut times = DeviceTimes::default();
+
+        for uptime_ms in (1_000..=60_000).step_by(1_000) {
+            times.observe(DEVICE, Some(9), uptime_ms, 500_000);
+        }
+
+        assert_eq!(times.date(DEVICE, Some(9), 60_000, 500_000), 500_000);
+        assert_eq!(times.date(DEVICE, Some(9), 1_000, 500_000), 441_000);
+        assert_eq!(times.date(DEVICE, Some(8), 1_000, 500_000), 500_000);
     }
 
     #[test]
@@ -171,8 +209,9 @@ mod tests {
     fn an_uptime_of_32_bits_counts_on_when_it_starts_anew() {
         let mut times = DeviceTimes::default();
         let turn = u64::from(u32::MAX) + 1;
-        let unwrap =
-            |times: &DeviceTimes, uptime, now| times.unwrapped_ms(DEVICE, Some(1), uptime, now);
+        let unwrap = |times: &DeviceTimes<u32>, uptime, now| {
+            times.unwrapped_ms(DEVICE, Some(1), uptime, now)
+        };
 
         let first = unwrap(&times, u32::MAX - 999, 70_000);
         times.taken_ms(DEVICE, Some(1), first, 70_000);
