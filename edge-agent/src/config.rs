@@ -72,7 +72,7 @@ pub struct Cloud {
     pub proxy: Option<String>,
     /// Certificates (PEM) to trust besides those of the system.
     pub ca_file: Option<PathBuf>,
-    /// Samples go up at least this often; events go at once.
+    /// Samples and statuses go up at least this often; other events go at once.
     pub telemetry_interval_ms: u64,
 }
 

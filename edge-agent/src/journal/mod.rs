@@ -39,6 +39,7 @@ mod spent;
 mod stats;
 mod store;
 mod thin;
+mod upkeep;
 mod verify;
 mod wal;
 mod writer;

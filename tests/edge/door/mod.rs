@@ -1,14 +1,13 @@
 //! An agent as a process with a small branch: machine `bike`; machine `rack` and reader `door` behind bridge `box`;
 //! reader `gate`; observer `screen`. The raw client is the one of the agent's own tests.
 
+#[path = "../../../edge-agent/src/front_door/tests/devices.rs"]
+mod branch;
 #[path = "../../../edge-agent/src/front_door/tests/client.rs"]
 pub mod client;
-#[path = "../../../edge-agent/src/front_door/tests/devices.rs"]
-mod devices;
 
+pub use branch::{device_id, record, secret};
 use client::Client;
-use devices::devices;
-pub use devices::{device_id, record, secret};
 use edge_agent::journal::{BatchLimits, Journal, JournalConfig};
 use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
@@ -47,7 +46,7 @@ impl Door {
 
     /// With more configuration.
     pub async fn with(more: &str) -> Self {
-        Self::of(devices(&[OBSERVED, OBSERVED_STATUS]), more).await
+        Self::of(devices(), more).await
     }
 
     /// With these devices.
@@ -107,6 +106,11 @@ impl Door {
         }
         (events, samples)
     }
+}
+
+/// All devices.
+pub fn devices() -> Vec<DeviceRecord> {
+    branch::devices(&[OBSERVED, OBSERVED_STATUS])
 }
 
 /// Fails the test if it takes too long.

@@ -1,6 +1,7 @@
 //! SQL of memberships.
 
-use super::model::{Membership, Reason, Source, Terms};
+use super::model::{Membership, Source, Terms};
+use super::value::Reason;
 use super::window::AccessWindow;
 use crate::ids::{BranchId, MemberId, MembershipId, OrganizationId};
 use sqlx::types::Json;

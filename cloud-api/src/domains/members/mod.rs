@@ -9,15 +9,16 @@ mod model;
 mod roster;
 mod roster_store;
 mod store;
+mod value;
 mod window;
 
 pub use model::{
-    Credential, CredentialKind, DisplayName, Member, Membership, NewMember, NotValid, PhoneKey,
-    Proof, Reason, Reference, Replace, Source, Terms, Uid,
+    Credential, CredentialKind, Member, Membership, NewMember, Proof, Replace, Source, Terms,
 };
 pub use roster::tell_branch;
 pub use roster_store::{hold, hold_alone};
 pub use store::{Replaced, by_id, by_number};
+pub use value::{DisplayName, NotValid, PhoneKey, Reason, Reference, Uid};
 pub use window::{AccessWindow, Day, TimeOfDay};
 
 use crate::domains::organizations;

@@ -1,6 +1,7 @@
 //! SQL of members.
 
-use super::model::{DisplayName, Member, NewMember, Reason, Reference, Replace, Source};
+use super::model::{Member, NewMember, Replace, Source};
+use super::value::{DisplayName, Reason, Reference};
 use crate::domains::accounts::Email;
 use crate::ids::{MemberId, OrganizationId};
 use sqlx::{PgConnection, query, query_as, query_scalar};

@@ -1,6 +1,6 @@
 //! Hours of the week in which a membership counts, in the branch's local time.
 
-use super::model::NotValid;
+use super::value::NotValid;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use std::fmt;

@@ -3,9 +3,8 @@
 
 use super::{Row, RowError, Rows, Wanted};
 use crate::domains::accounts::Email;
-use crate::domains::members::model::{
-    DisplayName, NotValid, Proof, Reason, Reference, Replace, Uid,
-};
+use crate::domains::members::model::{Proof, Replace};
+use crate::domains::members::value::{DisplayName, NotValid, Reason, Reference, Uid};
 use crate::ids::BranchId;
 use csv::{ReaderBuilder, StringRecord};
 use std::collections::{HashMap, HashSet};

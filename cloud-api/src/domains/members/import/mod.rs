@@ -10,7 +10,8 @@ mod store;
 
 pub use file::COLUMNS;
 
-use super::model::{DisplayName, Proof, Reason, Reference, Replace};
+use super::model::{Proof, Replace};
+use super::value::{DisplayName, Reason, Reference};
 use super::{roster, roster_store};
 use crate::domains::accounts::Email;
 use crate::domains::organizations;

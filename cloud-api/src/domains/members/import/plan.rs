@@ -3,7 +3,8 @@
 use super::store::{Known, KnownMember};
 use super::{Row, RowError, Wanted};
 use crate::domains::accounts::Email;
-use crate::domains::members::model::{CredentialKind, Proof, Reason, Replace};
+use crate::domains::members::model::{CredentialKind, Proof, Replace};
+use crate::domains::members::value::Reason;
 use crate::ids::{CredentialId, MemberId, MembershipId};
 use std::collections::HashMap;
 

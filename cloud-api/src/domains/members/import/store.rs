@@ -3,7 +3,8 @@
 use super::Wanted;
 use super::file::BranchNames;
 use super::plan::{CardRow, MemberRow, MembershipRow};
-use crate::domains::members::model::{CredentialKind, Reason, Source};
+use crate::domains::members::model::{CredentialKind, Source};
+use crate::domains::members::value::Reason;
 use crate::ids::{BranchId, MemberId, MembershipId, OrganizationId};
 use sqlx::{PgConnection, query};
 use std::collections::{HashMap, HashSet};
