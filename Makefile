@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each makes sure of what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak sqlx
+.PHONY: help setup demo test check bench soak sqlx deb deb-test
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
@@ -12,7 +12,7 @@ RELEASE := cargo build --release --features firmware-bridge/emulators -p cloud-a
 
 help: ## Say what there is
 	@echo "Gymwire: an edge gateway for a gym, and its cloud."
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 14
 
 setup: ## Install what is missing (Debian packages, cargo-nextest), or say what to type
 	@packaging/setup.sh
@@ -33,6 +33,13 @@ bench: setup ## Measure, beside the peers and limits, in one run
 
 soak: setup ## The long versions of the fault tests (1 000 kills)
 	@packaging/test.sh soak
+
+deb: setup ## Debian packages for every processor that this computer can build for
+	@packaging/deb.sh
+
+deb-test: setup ## Install, upgrade, remove and purge the package in a clean Debian (part of test)
+	@cargo build --workspace --all-features --bins
+	@packaging/deb-test.sh
 
 sqlx: setup ## Write cloud-api/.sqlx anew after a change of SQL or schema
 	@packaging/sqlx.sh

@@ -27,6 +27,8 @@ pub struct Config {
     pub staff: staff::Config,
     /// Health and metrics.
     pub ops: Ops,
+    /// Newer releases.
+    pub update: Update,
 }
 
 /// `[agent]`
@@ -103,6 +105,27 @@ impl Default for Ops {
     }
 }
 
+/// `[update]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Update {
+    /// File with the public keys of the makers whose releases are trusted.
+    pub keys: PathBuf,
+    /// The signed manifest of the newest release.
+    pub url: Option<String>,
+    /// A release that is new has this long to be healthy.
+    pub window_s: u32,
+    /// It is good when it has been healthy for this long.
+    pub settle_s: u32,
+}
+
+impl Default for Update {
+    fn default() -> Self {
+        let keys = Path::new(SYSTEM_FOLDER).join("release-keys");
+        Self { keys, url: None, window_s: 300, settle_s: 30 }
+    }
+}
+
 /// Keys given on the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -122,7 +145,7 @@ pub struct ConfigError(pub String);
 const MIN_TELEMETRY_INTERVAL_MS: u64 = 20;
 const SYSTEM_FOLDER: &str = "/etc/gymwire";
 const SYSTEM_STATE: &str = "/var/lib/gymwire";
-const SECTIONS: [&str; 6] = ["agent", "cloud", "mqtt", "journal", "staff", "ops"];
+const SECTIONS: [&str; 7] = ["agent", "cloud", "mqtt", "journal", "staff", "ops", "update"];
 
 impl Config {
     /// Reads file, environment and flags.

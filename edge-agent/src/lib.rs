@@ -11,4 +11,5 @@ pub mod ops;
 pub mod registry;
 pub mod staff;
 pub mod supervisor;
+pub mod update;
 pub mod uplink;

@@ -3,18 +3,22 @@
 use crate::access::Access;
 use crate::config::Config;
 use crate::floor::{self, Floor};
-use crate::front_door::tls::{BranchCa, Tls};
-use crate::front_door::{Inside, Server};
+use crate::front_door::tls::Tls;
+use crate::front_door::{Inside, Publisher, Server};
 use crate::journal::{Committed, Journal, JournalConfig};
 use crate::ops::actions::Actions;
 use crate::ops::clock::Clock;
 use crate::ops::control::Control;
 use crate::ops::lock::FolderLock;
+use crate::ops::orders::Orders;
+use crate::ops::pulse::{Pulse, Pulses};
+use crate::ops::restart::Restart;
 use crate::ops::status::Watched;
-use crate::ops::{server, watchdog};
+use crate::ops::{backup, server, watchdog};
 use crate::registry::Registry;
 use crate::staff::accounts::{Accounts, COST};
 use crate::staff::{self, FirstStart, Staff};
+use crate::update::trial::{self, OnTrial};
 use crate::uplink::Uplink;
 use crate::uplink::board::Board;
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -45,6 +49,9 @@ pub async fn run(config: Config) -> Result<()> {
     let mut signals = Signals::listen()?;
     let metrics = server::collect()?;
     let _lock = FolderLock::take(&config.agent.state_dir)?;
+    if let Err(error) = backup::finish(&config.agent.state_dir) {
+        tracing::error!(?error, "a restore that was interrupted cannot be finished");
+    }
     let clock = Clock::system();
     let opened = Registry::open(&config.agent.state_dir, &clock).await?;
     let (journal, retained) = open_journal(&config, &clock).await?;
@@ -56,9 +63,9 @@ pub async fn run(config: Config) -> Result<()> {
     let parts = Parts { config, clock, registry: opened.registry, journal: journal.clone() };
     let started = start(&parts, retained, metrics, &mut tasks, &stop).await;
     let end = match started {
-        Ok(()) => {
+        Ok(loops) => {
             watchdog::notify(&[NotifyState::Ready]);
-            tasks.spawn(watchdog::run(journal.clone(), stop.clone()));
+            tasks.spawn(watchdog::run(journal.clone(), loops, stop.clone()));
             tracing::info!(version = env!("CARGO_PKG_VERSION"), "the edge agent runs");
             supervise(&mut tasks, &stop, &mut signals).await
         }
@@ -73,6 +80,33 @@ struct Parts {
     clock: Clock,
     registry: Registry,
     journal: Journal,
+}
+
+impl Parts {
+    fn watched(&self, publisher: Publisher, uplink: &Uplink) -> Watched {
+        Watched {
+            registry: self.registry.clone(),
+            journal: self.journal.clone(),
+            clock: self.clock.clone(),
+            publisher,
+            link: uplink.status(),
+        }
+    }
+
+    async fn actions(&self, tls: Tls) -> Result<Actions> {
+        let Self { config, clock, registry, journal } = self;
+        let accounts =
+            Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
+        Ok(Actions {
+            registry: registry.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+            cloud: config.cloud.clone(),
+            accounts,
+            first_start: FirstStart::draw()?,
+            tls,
+        })
+    }
 }
 
 struct Retained {
@@ -100,15 +134,14 @@ async fn start(
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     tasks: &mut JoinSet<Result<()>>,
     stop: &CancellationToken,
-) -> Result<()> {
+) -> Result<Pulses> {
     let Parts { config, clock, registry, journal } = parts;
     let ops_listener = server::bind(config.ops.listen).await?;
     let control = Control::bind(&config.agent.state_dir)
         .inspect_err(|error| tracing::error!(?error, "no command reaches this agent"));
     let board = Board::new(retained.epoch);
     seed(&board, registry, &retained.values);
-    let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
-    let tls = Tls::open(ca, config.mqtt.server_names.clone(), clock.clone())?;
+    let tls = Tls::of(config, clock)?;
     let access = Access::new(registry.clone(), clock.clone());
     // Before the door opens: no tap may go undecided.
     access.decide_in(journal).await?;
@@ -138,15 +171,11 @@ async fn start(
         publisher.clone(),
         board,
     )?);
-    let watched = Watched {
-        registry: registry.clone(),
-        journal: journal.clone(),
-        clock: clock.clone(),
-        publisher: publisher.clone(),
-        link: uplink.status(),
-    };
-    let actions = actions(parts).await?;
+    let watched = parts.watched(publisher, &uplink);
+    let actions = parts.actions(tls.clone()).await?;
     open_page(config, (tls, floor.clone(), access), (&watched, &actions), tasks, stop)?;
+    let restart = obey(config, &uplink, &watched, tasks, stop);
+    let pulses = door.pulses();
     // Full: the journal's own ring takes over, and what that loses is counted.
     let (to_uplink, for_uplink) = mpsc::channel(64);
     tasks.spawn(forward(journal.events(), to_uplink, stop.clone()));
@@ -156,23 +185,44 @@ async fn start(
     tasks.spawn(server::run(ops_listener, watched.clone(), metrics, stop.clone()));
     // On a disk that cannot be written there is no place for the socket; everything else goes on.
     if let Ok(control) = control {
-        tasks.spawn(control.run(actions, watched, stop.clone()));
+        tasks.spawn(control.run(actions, watched.clone(), restart, stop.clone()));
     }
     tasks.spawn(keep_time(registry.clone(), clock.clone(), stop.clone()));
-    Ok(())
+    prove(config, &pulses, watched, tasks, stop).await;
+    Ok(Pulses::of(pulses))
 }
 
-async fn actions(parts: &Parts) -> Result<Actions> {
-    let Parts { config, clock, registry, journal } = parts;
-    let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
-    Ok(Actions {
-        registry: registry.clone(),
-        journal: journal.clone(),
-        clock: clock.clone(),
-        cloud: config.cloud.clone(),
-        accounts,
-        first_start: FirstStart::draw()?,
-    })
+/// From now on the cloud can order the edge itself; who else may end it is given the result.
+fn obey(
+    config: &Config,
+    uplink: &Uplink,
+    watched: &Watched,
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) -> Restart {
+    let restart = Restart::default();
+    tasks.spawn(restart.clone().run(stop.clone()));
+    let (config, watched) = (config.clone(), watched.clone());
+    uplink.obey(Orders { config, watched, restart: restart.clone() });
+    restart
+}
+
+/// A release that is new has to prove itself, and what became of others is told.
+async fn prove(
+    config: &Config,
+    pulses: &[Pulse; 2],
+    watched: Watched,
+    tasks: &mut JoinSet<Result<()>>,
+    stop: &CancellationToken,
+) {
+    let state_dir = &config.agent.state_dir;
+    if let Err(error) = trial::tell_failures(state_dir, &watched.journal).await {
+        tracing::warn!(?error, "what became of an update was not told");
+    }
+    let settle = Duration::from_secs(u64::from(config.update.settle_s));
+    if let Some(release) = OnTrial::of(state_dir, settle) {
+        tasks.spawn(release.run(watched, Pulses::of(pulses.clone()), stop.clone()));
+    }
 }
 
 fn open_page(

@@ -178,6 +178,19 @@ impl Edge {
         self.opened(process).await
     }
 
+    /// Starts it by the launcher, as systemd does: the agent of the newest release that proves itself.
+    pub async fn start_launched(&mut self, keys: &Path) -> Result<()> {
+        let (launcher, state, config) =
+            (process::binary("gymwire-launch")?, self.state(), self.config());
+        let packaged = launcher.parent().context("a program lies in a folder")?.to_owned();
+        let options = ["--state-dir".as_ref(), state.as_os_str(), "--packaged".as_ref()];
+        let more = [packaged.as_os_str(), "--keys".as_ref(), keys.as_os_str()];
+        let own = ["edge-agent".as_ref(), "run".as_ref(), "--config".as_ref(), config.as_os_str()];
+        let arguments = options.into_iter().chain(more).chain(own);
+        let process = Process::start_other(&launcher, arguments, &self.env, &self.log())?;
+        self.opened(process).await
+    }
+
     /// Starts it on a state folder that it cannot write, see [`Edge::make_writable`].
     pub async fn start_read_only(&mut self) -> Result<()> {
         let state = self.state();

@@ -137,13 +137,29 @@ impl Site {
         command: &str,
         ttl: Duration,
     ) -> Result<CommandId> {
-        let order = Order {
-            branch: self.branch,
-            target: Some(Target { kind, code: code.parse()? }),
-            command: command.to_owned(),
-            args: serde_json::Map::new(),
-            ttl: ttl.try_into()?,
-        };
+        let target = Some(Target { kind, code: code.parse()? });
+        self.give(target, command, serde_json::Map::new(), ttl).await
+    }
+
+    /// Gives the edge itself an order that is void after so long.
+    pub async fn order_edge(
+        &self,
+        command: &str,
+        args: serde_json::Map<String, serde_json::Value>,
+        ttl: Duration,
+    ) -> Result<CommandId> {
+        self.give(None, command, args, ttl).await
+    }
+
+    async fn give(
+        &self,
+        target: Option<Target>,
+        command: &str,
+        args: serde_json::Map<String, serde_json::Value>,
+        ttl: Duration,
+    ) -> Result<CommandId> {
+        let (branch, command) = (self.branch, command.to_owned());
+        let order = Order { branch, target, command, args, ttl: ttl.try_into()? };
         let mut tx = self.db.begin().await?;
         let id = edges::give_command(&mut tx, &order, &Clock::system()).await?;
         tx.commit().await?;

@@ -3,6 +3,7 @@
 mod clock;
 mod demo;
 mod doors;
+mod edge_orders;
 mod hardware;
 mod kills;
 mod outage;
@@ -10,4 +11,5 @@ mod power_cut;
 mod read_only;
 mod set_up;
 mod small_disk;
+mod units;
 mod uplink;

@@ -30,6 +30,8 @@ impl Computer {
             "python3",
             "initdb",
             "pkg-config",
+            "systemd-analyze",
+            "debootstrap",
             "nfc-list",
             "nfc-mfultralight",
         ] {

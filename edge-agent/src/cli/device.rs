@@ -25,6 +25,11 @@ pub(super) enum DeviceCommand {
         /// Its short name.
         code: Code,
     },
+    /// Prints a certificate with which a device can log in instead of its secret (PEM), with its key, once.
+    Certify {
+        /// Its short name.
+        code: Code,
+    },
     /// Locks a device out, until it is given a new secret.
     Revoke {
         /// Its short name.
@@ -60,6 +65,7 @@ pub(super) async fn perform(config: &Config, command: DeviceCommand) -> Result<(
         DeviceCommand::Rotate { code } => {
             credential(config, Ask::DeviceRotate { code: code.into() }).await
         }
+        DeviceCommand::Certify { code } => super::certificates::certify(config, code.into()).await,
         DeviceCommand::Revoke { code } => {
             let done = ask(config, Ask::DeviceRevoke { code: code.into() }).await?;
             say(&format!("{} is locked out", text(&done, "code")))

@@ -1,17 +1,23 @@
-//! The command line. Exit codes: 0 done, 1 it did not work, 2 bad usage or configuration.
+//! The command line. Exit codes: 0 done, 1 it did not work, 2 bad usage or configuration, 75 a restart was
+//! ordered.
 
+mod backup;
+mod certificates;
 mod device;
 mod diag;
 mod first_start;
 mod staff;
+mod update;
 
 use crate::config::{Config, ConfigError, Flags};
+use crate::front_door::tls::Tls;
 use crate::journal::{self, Journal, JournalConfig};
 use crate::ops::actions::{Actions, Ask};
 use crate::ops::clock::Clock;
 use crate::ops::control;
 use crate::ops::lock::FolderLock;
 use crate::ops::logs;
+use crate::ops::restart::{self, Ordered};
 use crate::ops::status::Status;
 use crate::registry::Registry;
 use crate::staff::FirstStart;
@@ -84,6 +90,28 @@ enum Command {
     /// The journal.
     #[command(subcommand)]
     Journal(JournalCommand),
+    /// Newer releases, and the way back.
+    #[command(subcommand)]
+    Update(update::UpdateCommand),
+    /// Writes a backup of the state folder; the agent may run.
+    Backup {
+        /// The file to write; only its owner may read it.
+        file: PathBuf,
+        /// Seals the backup with the passphrase in this file.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Puts a backup in the place of the state folder's content; the agent must not run.
+    Restore {
+        /// The backup.
+        file: PathBuf,
+        /// The file with the passphrase that it is sealed with.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// Sets what is there aside.
+        #[arg(long)]
+        replace: bool,
+    },
     /// Writes what helps to find a fault into a file; it holds no secrets and no member data.
     Diag {
         /// The file to write.
@@ -95,6 +123,10 @@ enum Command {
 enum CaCommand {
     /// Prints the certificates that devices have to trust (PEM).
     Export,
+    /// Makes a new root beside the present one. Then give devices what `export` prints.
+    Rotate,
+    /// Trusts the former root no more; the servers get a certificate of the new one.
+    DropFormer,
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,9 +155,17 @@ pub fn main() -> ExitCode {
     runtime.shutdown_background();
     match end {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("{error:#}"), if error.is::<ConfigError>() { 2 } else { 1 })
-        }
+        Err(error) => complain(&format!("{error:#}"), exit_code(&error)),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<ConfigError>() {
+        2
+    } else if error.is::<Ordered>() {
+        restart::EXIT_CODE
+    } else {
+        1
     }
 }
 
@@ -140,11 +180,7 @@ async fn perform(command: Command, config: Config) -> Result<()> {
         Command::Status { json } => status(&config, json).await,
         Command::Device(command) => device::perform(&config, command).await,
         Command::Staff(command) => staff::perform(&config, command).await,
-        Command::Ca(CaCommand::Export) => {
-            let folder = config.agent.state_dir.join("ca");
-            let now_ms = Clock::system().latest_ms();
-            say(crate::front_door::tls::BranchCa::open(&folder, now_ms)?.export().trim_end())
-        }
+        Command::Ca(command) => certificates::perform(&config, &command).await,
         Command::Journal(JournalCommand::Verify) => {
             let path = JournalConfig::new(&config.agent.state_dir).path();
             let report = tokio::task::spawn_blocking(move || journal::verify(&path)).await??;
@@ -152,6 +188,13 @@ async fn perform(command: Command, config: Config) -> Result<()> {
             anyhow::ensure!(report.is_sound(), "the journal is damaged");
             Ok(())
         }
+        Command::Backup { file, passphrase_file } => {
+            backup::back_up(&config, file, passphrase_file).await
+        }
+        Command::Restore { file, passphrase_file, replace } => {
+            backup::restore(&config, file, passphrase_file, replace).await
+        }
+        Command::Update(command) => update::perform(&config, command).await,
         Command::Diag { file } => diag::perform(&config, &file).await,
     }
 }
@@ -203,6 +246,7 @@ async fn ask(config: &Config, ask: Ask) -> Result<Value> {
     let actions = Actions {
         registry,
         journal: journal.clone(),
+        tls: Tls::of(config, &clock)?,
         clock,
         cloud,
         accounts,

@@ -5,6 +5,7 @@ use super::counters::Counters;
 use super::door::Door;
 use super::greet::greet;
 use super::tls::Tls;
+use crate::ops::pulse::{BEAT, Pulse};
 use anyhow::{Context as _, Result};
 use socket2::{SockRef, TcpKeepalive};
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
@@ -38,16 +39,23 @@ pub fn bind(address: SocketAddr) -> Result<TcpListener> {
     open().with_context(|| format!("cannot listen on {address} for MQTT"))
 }
 
-/// Accepts until the door closes. With `tls` every connection begins with a handshake.
+/// Accepts until the door closes, and beats. With `tls` every connection begins with a handshake.
 pub async fn accept(
     door: Arc<Door>,
     listener: TcpListener,
     tls: Option<Tls>,
+    pulse: Pulse,
     connections: TaskTracker,
 ) -> Result<()> {
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
+            _ = beat.tick() => {
+                pulse.beat();
+                continue;
+            }
             () = door.stop.cancelled() => return Ok(()),
         };
         match accepted {

@@ -9,6 +9,7 @@ use super::tls::Tls;
 use crate::access::Access;
 use crate::journal::{Committed, Journal, Publish};
 use crate::ops::clock::Clock;
+use crate::ops::pulse::Pulse;
 use crate::registry::Registry;
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
@@ -30,6 +31,7 @@ pub struct Server {
     plain: TcpListener,
     encrypted: TcpListener,
     tls: Tls,
+    pulses: [Pulse; 2],
     committed: broadcast::Receiver<Arc<Committed>>,
     decided: broadcast::Receiver<Arc<Committed>>,
     router_died: oneshot::Receiver<anyhow::Error>,
@@ -77,7 +79,8 @@ impl Server {
         let sessions = Sessions::default();
         let parts = Parts { config, registry, journal, clock, access, fan_out, sessions };
         let door = Arc::new(Door::new(parts));
-        Ok(Self { door, plain, encrypted, tls, committed, decided, router_died })
+        let pulses = Default::default();
+        Ok(Self { door, plain, encrypted, tls, pulses, committed, decided, router_died })
     }
 
     /// The addresses of the listener without and of the one with TLS.
@@ -90,19 +93,26 @@ impl Server {
         Publisher { fan_out: self.door.fan_out.clone(), sessions: self.door.sessions.clone() }
     }
 
+    /// The signs of life of the loops that accept connections.
+    pub fn pulses(&self) -> [Pulse; 2] {
+        self.pulses.clone()
+    }
+
     /// Serves until `stop`. Ends with an error if the router dies: without it, nobody gets commands.
     pub async fn run(self, stop: CancellationToken) -> Result<()> {
-        let Self { door, plain, encrypted, tls, committed, decided, router_died } = self;
+        let Self { door, plain, encrypted, tls, pulses, committed, decided, router_died } = self;
+        let [beats, tls_beats] = pulses;
         let (plain_at, tls_at) = (plain.local_addr()?, encrypted.local_addr()?);
         info!(listen = %plain_at, tls_listen = %tls_at, "front door is open");
         let connections = TaskTracker::new();
         let accepting = async {
             tokio::try_join!(
-                listener::accept(Arc::clone(&door), plain, None, connections.clone()),
+                listener::accept(Arc::clone(&door), plain, None, beats, connections.clone()),
                 listener::accept(
                     Arc::clone(&door),
                     encrypted,
                     Some(tls.clone()),
+                    tls_beats,
                     connections.clone()
                 ),
             )

@@ -51,6 +51,7 @@ pub use let_in::LetIn;
 pub use message::{Ack, AckSink, Committed, Item, Publish, Received, What};
 pub use protocol::sync::state::Position;
 pub use repeats::digest;
+pub use schema::VERSION as SCHEMA_VERSION;
 pub use schema::{DELETE_FLOOR, FLOOR, PUT_FLOOR};
 pub use spent::{CodeTime, Spent, UsedCode};
 pub use stats::{JournalStats, Mode};

@@ -1,6 +1,7 @@
 //! What the command line may ask for, done by the running agent or, if none runs, by the command itself.
 
 use crate::config;
+use crate::front_door::tls::Tls;
 use crate::journal::{Ack, AckSink, Journal, Received, What};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -74,6 +75,17 @@ pub enum Ask {
     StaffList,
     /// How the first account of the staff page is made.
     FirstStart,
+    /// Give a device a certificate.
+    DeviceCertify {
+        /// Its short name.
+        code: String,
+    },
+    /// Make a new root of the branch.
+    CaRotate,
+    /// Trust the former root no more.
+    CaDropFormer,
+    /// End, to be started again.
+    Restart,
 }
 
 /// An account of the staff page in a list.
@@ -117,16 +129,19 @@ pub struct Actions {
     pub accounts: Accounts,
     /// The code for making the first account; only a running agent has one.
     pub first_start: FirstStart,
+    /// The branch's certificates.
+    pub tls: Tls,
 }
 
 /// A journal that cannot be written does not answer.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Actions {
-    /// Carries a request out; everything but [`Ask::Status`].
+    /// Carries a request out; everything but what only a running agent can.
     pub async fn perform(&self, ask: Ask) -> Result<serde_json::Value> {
         match ask {
             Ask::Status => bail!("only a running agent has a status"),
+            Ask::Restart => bail!("only a running agent can be restarted"),
             Ask::Enroll { cloud, code } => {
                 let enrolled =
                     enroll(&self.registry, &self.cloud, &self.clock, &cloud, &code).await?;
@@ -148,6 +163,14 @@ impl Actions {
                 })?;
                 Ok(serde_json::json!({ "code": device.code, "name": device.name }))
             }
+            Ask::DeviceCertify { code } => {
+                let device = self.registry.by_code(&code).filter(|device| device.enabled);
+                device.with_context(|| format!("there is no device {code} that may log in"))?;
+                let made = self.tls.certify(&code)?;
+                Ok(serde_json::json!({ "certificate": made.certificate, "key": made.key }))
+            }
+            Ask::CaRotate => Ok(serde_json::to_value(self.tls.rotate()?)?),
+            Ask::CaDropFormer => Ok(serde_json::to_value(self.tls.drop_former()?)?),
             Ask::DeviceList => Ok(serde_json::to_value(self.devices())?),
             Ask::StaffAdd { name, role, password } => {
                 let given = password.map(Secret::into_inner);
@@ -227,6 +250,7 @@ impl AckSink for Committed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::front_door::tls::BranchCa;
     use crate::journal::{BatchLimits, JournalConfig};
     use crate::staff;
     use crate::staff::accounts::Cost;
@@ -253,7 +277,9 @@ mod tests {
             let accounts =
                 Accounts::open(registry.clone(), clock.clone(), &staff, cost).await.unwrap();
             let first_start = FirstStart::draw().unwrap();
-            let actions = Actions { registry, journal, clock, cloud, accounts, first_start };
+            let ca = BranchCa::open(&folder.path().join("ca"), clock.latest_ms()).unwrap();
+            let tls = Tls::open(ca, Vec::new(), clock.clone()).unwrap();
+            let actions = Actions { registry, journal, clock, cloud, accounts, first_start, tls };
             Self { actions, _folder: folder }
         }
 

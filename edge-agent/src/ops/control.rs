@@ -2,6 +2,7 @@
 //! state folder may ask everything.
 
 use super::actions::{Actions, Ask};
+use super::restart::Restart;
 use super::status::Watched;
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,7 @@ impl Control {
         self,
         actions: Actions,
         watched: Watched,
+        restart: Restart,
         stop: CancellationToken,
     ) -> Result<()> {
         let asking = TaskTracker::new();
@@ -64,9 +66,10 @@ impl Control {
             if asking.len() >= MAX_ASKING {
                 continue; // Closed at once: the command says that the agent did not answer.
             }
-            let (actions, watched) = (actions.clone(), watched.clone());
+            let (actions, watched, restart) = (actions.clone(), watched.clone(), restart.clone());
             asking.spawn(async move {
-                let answered = timeout(ASK_TIMEOUT, answer(stream, &actions, &watched)).await;
+                let answered =
+                    timeout(ASK_TIMEOUT, answer(stream, &actions, &watched, &restart)).await;
                 if !matches!(answered, Ok(Ok(()))) {
                     tracing::debug!("a command went away before it was answered");
                 }
@@ -75,12 +78,20 @@ impl Control {
     }
 }
 
-async fn answer(mut stream: UnixStream, actions: &Actions, watched: &Watched) -> Result<()> {
+async fn answer(
+    mut stream: UnixStream,
+    actions: &Actions,
+    watched: &Watched,
+    restart: &Restart,
+) -> Result<()> {
     let (read, mut write) = stream.split();
     let mut line = String::new();
     BufReader::new(read.take(MAX_LINE)).read_line(&mut line).await?;
-    let done = match serde_json::from_str(&line) {
+    let asked = serde_json::from_str(&line);
+    let is_restart = matches!(asked, Ok(Ask::Restart));
+    let done = match asked {
         Ok(Ask::Status) => Ok(serde_json::to_value(watched.status())?),
+        Ok(Ask::Restart) => Ok(Value::Null),
         Ok(ask) => actions.perform(ask).await,
         Err(error) => Err(anyhow!("the running agent does not understand: {error}")),
     };
@@ -91,6 +102,9 @@ async fn answer(mut stream: UnixStream, actions: &Actions, watched: &Watched) ->
     let mut line = serde_json::to_vec(&answer)?;
     line.push(b'\n');
     write.write_all(&line).await?;
+    if is_restart {
+        restart.order();
+    }
     Ok(())
 }
 

@@ -43,7 +43,8 @@ fn write_synced(path: &Path, content: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+/// Makes a folder's list of files durable.
+pub fn sync_folder(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

@@ -30,6 +30,9 @@ pub struct Watched {
 pub struct Status {
     /// Version of the agent.
     pub version: String,
+    /// The release it is started from; none if the package installed it.
+    #[serde(default)]
+    pub release: Option<String>,
     /// Where the edge is enrolled.
     pub enrolled: Option<EnrolledAt>,
     /// The last call to the cloud worked.
@@ -81,6 +84,7 @@ impl Watched {
         let stamp = self.clock.stamp();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            release: std::env::var("GYMWIRE_RELEASE").ok(),
             enrolled: enrolled(&self.registry),
             online: link.online,
             problem: link

@@ -1,5 +1,7 @@
-//! Tells systemd that the agent works: not a timer, but the journal's writer going round.
+//! Tells systemd that the agent works. No timer says so: the journal's writer and the loops that accept connections
+//! must have gone round, and this task of the runtime with them.
 
+use super::pulse::Pulses;
 use crate::journal::Journal;
 use anyhow::Result;
 use sd_notify::NotifyState;
@@ -12,8 +14,9 @@ pub fn notify(state: &[NotifyState<'_>]) {
     }
 }
 
-/// Passes the writer's signs of life on until `stop`. If they stay away, systemd starts the agent again.
-pub async fn run(journal: Journal, stop: CancellationToken) -> Result<()> {
+/// Passes the signs of life of the writer and of `loops` on until `stop`. If those of one stay away, systemd starts
+/// the agent again.
+pub async fn run(journal: Journal, mut loops: Pulses, stop: CancellationToken) -> Result<()> {
     if sd_notify::watchdog_enabled().is_none() {
         stop.cancelled().await;
         return Ok(());
@@ -25,7 +28,9 @@ pub async fn run(journal: Journal, stop: CancellationToken) -> Result<()> {
             () = stop.cancelled() => return Ok(()),
             round = rounds.changed() => {
                 round?;
-                notify(&[NotifyState::Watchdog]);
+                if loops.all_beat() {
+                    notify(&[NotifyState::Watchdog]);
+                }
             }
         }
     }

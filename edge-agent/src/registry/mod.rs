@@ -20,6 +20,7 @@ use protocol::sync::entry::{DeviceKind, Notice};
 use snapshot::Snapshot;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
+pub use store::SCHEMA_VERSION;
 use store::Store;
 use tables::Progress;
 use tokio::sync::watch;

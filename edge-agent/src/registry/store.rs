@@ -29,6 +29,9 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/branch_0002_card_counters.sql"),
     include_str!("../../migrations/branch_0003_staff.sql"),
 ];
+/// The newest schema version.
+#[expect(clippy::cast_possible_wrap, reason = "there are not that many")]
+pub const SCHEMA_VERSION: i64 = MIGRATIONS.len() as i64;
 const SIDE_FILES: [&str; 3] = ["", "-wal", "-shm"];
 
 impl Store {

@@ -6,12 +6,15 @@ use super::http::{Failure, json};
 use super::link::Lane;
 use super::pending::{Pending, Step};
 use super::token::Cloud;
+use crate::ops::orders::{Carried, Then};
 use protocol::ids::{CommandId, DeviceId};
-use protocol::sync::commands::{CommandReport, Commands};
+use protocol::sync::commands::{Command, CommandReport, Commands};
 use protocol::sync::entry::CommandResult;
 use reqwest::StatusCode;
+use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 /// How often devices that are away are looked for, and times to live are checked.
@@ -22,13 +25,17 @@ const ASK_EVERY: Duration = Duration::from_millis(900);
 /// A device's answer, as the journal committed it.
 pub(super) type Answered = (DeviceId, CommandResult);
 
+/// For the cloud, and what follows when it was told.
+type Reported = (CommandId, CommandReport, Option<Then>);
+
 /// Carries out commands for as long as the edge is enrolled this way.
 pub(super) async fn run(uplink: &Uplink, cloud: &Cloud, answers: &mut mpsc::Receiver<Answered>) {
     let (fetched_to, mut fetched) = mpsc::channel::<(Commands, u64)>(1);
     // Full: reporting waits, and with it only the lane itself.
-    let (report_to, reports) = mpsc::channel::<(CommandId, CommandReport)>(256);
+    let (report_to, reports) = mpsc::channel::<Reported>(256);
     let work = async {
         let mut pending = Pending::default();
+        let mut own = Own::default();
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -39,9 +46,10 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud, answers: &mut mpsc::Rece
                     }
                 }
                 Some((device, result)) = answers.recv() => pending.answered(device, result),
+                Some(Ok((id, carried))) = own.tasks.join_next() => own.ended(&mut pending, id, carried),
                 _ = tick.tick() => {}
             }
-            step(uplink, &mut pending, &report_to).await;
+            step(uplink, &mut pending, &mut own, &report_to).await;
         }
     };
     tokio::select! {
@@ -54,7 +62,8 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud, answers: &mut mpsc::Rece
 async fn step(
     uplink: &Uplink,
     pending: &mut Pending,
-    report_to: &mpsc::Sender<(CommandId, CommandReport)>,
+    own: &mut Own,
+    report_to: &mpsc::Sender<Reported>,
 ) {
     let find = |target: &protocol::sync::commands::Target| {
         uplink.registry.by_code(target.code.as_str()).filter(|device| device.kind == target.kind)
@@ -67,10 +76,37 @@ async fn step(
                     tracing::warn!(?error, "a command was not delivered");
                 }
             }
+            Step::CarryOut(command) => own.begin(uplink, command),
             Step::Report(id, report) => {
-                let _ = report_to.send((id, report)).await;
+                let _ = report_to.send((id, report, own.then.remove(&id))).await;
             }
         }
+    }
+}
+
+/// Orders to the edge itself that are being carried out. There are few: each is given by a person.
+#[derive(Default)]
+struct Own {
+    tasks: JoinSet<(CommandId, Carried)>,
+    /// What follows when the cloud was told.
+    then: HashMap<CommandId, Then>,
+}
+
+impl Own {
+    fn begin(&mut self, uplink: &Uplink, command: Command) {
+        let orders = uplink.orders.get().cloned();
+        self.tasks.spawn(async move {
+            let carried = match orders {
+                Some(orders) => orders.carry_out(&command.command, &command.args).await,
+                None => Carried::unknown(&command.command),
+            };
+            (command.id, carried)
+        });
+    }
+
+    fn ended(&mut self, pending: &mut Pending, id: CommandId, carried: Carried) {
+        self.then.extend(carried.then.map(|then| (id, then)));
+        pending.carried_out(id, carried.report);
     }
 }
 
@@ -110,14 +146,10 @@ async fn ask(cloud: &Cloud) -> Result<Commands, Failure> {
     json(answer).await
 }
 
-async fn report(
-    uplink: &Uplink,
-    cloud: &Cloud,
-    mut reports: mpsc::Receiver<(CommandId, CommandReport)>,
-) {
+async fn report(uplink: &Uplink, cloud: &Cloud, mut reports: mpsc::Receiver<Reported>) {
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_mins(1));
     let mut waiter = uplink.link.waiter();
-    while let Some((id, report)) = reports.recv().await {
+    while let Some((id, report, then)) = reports.recv().await {
         let url = cloud.url(&format!("/commands/{id}/result"));
         while let Err(failure) = cloud.call(|clients| clients.live.post(&url).json(&report)).await {
             if failure.status().is_some_and(is_final) {
@@ -128,6 +160,9 @@ async fn report(
             waiter.pause(backoff.next_wait(), &failure).await;
         }
         backoff.reset();
+        if let (Some(then), Some(orders)) = (then, uplink.orders.get()) {
+            orders.finish(then);
+        }
     }
 }
 

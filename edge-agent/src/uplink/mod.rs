@@ -20,6 +20,7 @@ use crate::config;
 use crate::front_door::Publisher;
 use crate::journal::{Committed, Journal, What};
 use crate::ops::clock::Clock;
+use crate::ops::orders::Orders;
 use crate::registry::{Enrolled, Registry};
 use anyhow::{Context as _, Result};
 use board::Board;
@@ -28,7 +29,7 @@ use link::{Lane, Link};
 use outgoing::Outgoing;
 use protocol::sync::entry::{Body, Notice};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use token::Cloud;
 use tokio::sync::{mpsc, watch};
@@ -49,6 +50,7 @@ pub struct Uplink {
     link: Link,
     outgoing: Outgoing,
     agent_boot: u64,
+    orders: OnceLock<Orders>,
 }
 
 impl Uplink {
@@ -67,6 +69,7 @@ impl Uplink {
             link: Link::new(clock.clone()),
             outgoing: Outgoing::new(config.telemetry_interval()),
             agent_boot: u64::from_le_bytes(boot),
+            orders: OnceLock::new(),
             clients: Clients::new(&config, &clock)?,
             url: config.url,
             registry,
@@ -80,6 +83,11 @@ impl Uplink {
     /// How the way to the cloud is.
     pub fn status(&self) -> watch::Receiver<link::LinkStatus> {
         self.link.status()
+    }
+
+    /// From now on, what the cloud orders the edge itself is carried out by these.
+    pub fn obey(&self, orders: Orders) {
+        let _ = self.orders.set(orders);
     }
 
     /// Works until it is stopped. `committed` is everything that the journal commits.

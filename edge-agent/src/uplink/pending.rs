@@ -34,6 +34,8 @@ enum State {
     Fetched,
     /// Published to this device.
     Published(DeviceId),
+    /// The edge itself is at it. An order that was begun in time may end late.
+    Begun,
     /// Answered; kept until it is void so that the same command, told again, is not carried out again.
     Reported,
 }
@@ -43,6 +45,8 @@ enum State {
 pub(super) enum Step {
     /// Tell the device.
     Publish(Publish),
+    /// Carry it out ourselves.
+    CarryOut(Command),
     /// Tell the cloud.
     Report(CommandId, CommandReport),
 }
@@ -72,6 +76,15 @@ impl Pending {
             && waiting.state == State::Published(device)
         {
             waiting.answer = Some(CommandReport { outcome: result.outcome, detail: result.detail });
+        }
+    }
+
+    /// Takes in what became of an order to the edge itself.
+    pub(super) fn carried_out(&mut self, id: CommandId, report: CommandReport) {
+        if let Some(waiting) = self.waiting.get_mut(&id)
+            && waiting.state == State::Begun
+        {
+            waiting.answer = Some(report);
         }
     }
 
@@ -105,15 +118,15 @@ impl Waiting {
         if let Some(answer) = self.answer.take() {
             return Some(self.report(answer.outcome, answer.detail));
         }
-        if now_ms >= self.void_at_ms {
+        if self.state != State::Begun && now_ms >= self.void_at_ms {
             return Some(self.report(Outcome::Expired, None));
         }
         if self.state != State::Fetched {
             return None;
         }
-        // The agent itself has no commands yet.
         let Some(target) = &self.command.target else {
-            return Some(self.report(Outcome::Unknown, None));
+            self.state = State::Begun;
+            return Some(Step::CarryOut(self.command.clone()));
         };
         let role = Role::of(target.kind);
         let (Some(device), Some(role)) = (find(target), role) else {
@@ -240,11 +253,22 @@ mod tests {
     }
 
     #[test]
-    fn what_the_agent_does_not_know_is_said_so() {
+    fn an_order_to_the_edge_is_carried_out_once_and_may_end_late() {
         let mut pending = Pending::default();
         pending.add(lock(None), 0);
-        assert_eq!(steps(&mut pending, 1, true), reported(Outcome::Unknown));
+        let begun = steps(&mut pending, 1, true);
+        pending.add(lock(None), 2);
+        let late = steps(&mut pending, 60_000, true);
 
+        let done = CommandReport { outcome: Outcome::Done, detail: None };
+        pending.carried_out(LOCK, done);
+
+        assert_eq!((begun, late), (vec![Step::CarryOut(lock(None))], vec![]));
+        assert_eq!(steps(&mut pending, 60_001, true), reported(Outcome::Done));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_said_so() {
         let mut pending = Pending::default();
         pending.add(lock(Some(DeviceKind::Observer)), 0);
         let said = steps(&mut pending, 1, true);

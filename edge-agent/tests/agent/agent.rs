@@ -53,6 +53,27 @@ impl Agent {
         self
     }
 
+    /// Sets an environment variable.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.settings.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The environment of the program.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut environment = self.settings.clone();
+        let state = self.state().to_str().unwrap().to_owned();
+        environment.push(("GYMWIRE_AGENT__STATE_DIR".to_owned(), state));
+        environment
+    }
+
+    /// A service manager, and the name of its socket.
+    pub fn systemd(&self) -> (Systemd, PathBuf) {
+        let socket = self.folder().join("notify.sock");
+        let _ = std::fs::remove_file(&socket);
+        (Systemd(UnixDatagram::bind(&socket).unwrap()), socket)
+    }
+
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -64,12 +85,7 @@ impl Agent {
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_edge-agent"));
-        command
-            .args(arguments)
-            .env("GYMWIRE_AGENT__STATE_DIR", self.state())
-            .envs(self.settings.iter().cloned())
-            .stdin(Stdio::null())
-            .kill_on_drop(true);
+        command.args(arguments).envs(self.environment()).stdin(Stdio::null()).kill_on_drop(true);
         command
     }
 
@@ -80,8 +96,7 @@ impl Agent {
 
     /// Starts the agent.
     pub fn run(&self) -> Running {
-        let socket = self.folder().join("notify.sock");
-        let systemd = Systemd(UnixDatagram::bind(&socket).unwrap());
+        let (systemd, socket) = self.systemd();
         let child = self
             .command(&["run"])
             .env("NOTIFY_SOCKET", &socket)
@@ -142,6 +157,20 @@ pub fn stdout(output: &Output) -> String {
 
 pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Serves the files of a folder over HTTP for as long as the test runs.
+pub async fn serve_files(folder: PathBuf) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = move |axum::extract::Path(name): axum::extract::Path<String>| async move {
+        std::fs::read(folder.join(name)).map_err(|_| axum::http::StatusCode::NOT_FOUND)
+    };
+    let router = axum::Router::new().route("/{name}", axum::routing::get(answer));
+    let serving = async move { axum::serve(listener, router).await };
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    tokio::spawn(serving);
+    url
 }
 
 fn free_port() -> String {

@@ -5,6 +5,7 @@ use crate::until;
 use firmware_bridge::emulators::scanner::{Scanner, Style};
 use protocol::credential::Credential;
 use rustix::process::{Pid, Signal, kill_process};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -221,4 +222,18 @@ async fn a_full_disk_costs_no_tap_while_the_bridge_runs() {
         statuses.publishes.iter().any(|publish| has(&publish.payload))
     };
     assert!(told("kept in memory only"), "the agent is told that the disk is full");
+}
+
+#[tokio::test]
+async fn log_lines_are_json_if_that_is_configured() {
+    let place = Place::new(unused_port().await);
+    let mut bridge = place.run().env("GYMWIRE_LOG__FORMAT", "json").spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(bridge.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    bridge.kill().unwrap();
+    bridge.wait().unwrap();
+
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+
+    assert!(line["level"].is_string() && line["message"].is_string(), "{line}");
 }

@@ -37,6 +37,7 @@ pub struct Branch {
     pub registry: Registry,
     pub publisher: Publisher,
     pub ca: String,
+    pub tls: Tls,
     pub folder: TempDir,
     committed: broadcast::Receiver<Arc<Committed>>,
     version: u64,
@@ -77,7 +78,7 @@ impl Branch {
         };
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = Config { listen: any, tls_listen: any, ..config };
-        let server = Server::bind(config, inside, tls).unwrap();
+        let server = Server::bind(config, inside, tls.clone()).unwrap();
         let (plain, encrypted) = server.addresses().unwrap();
         let publisher = server.publisher();
         let stop = CancellationToken::new();
@@ -89,6 +90,7 @@ impl Branch {
             registry,
             publisher,
             ca: exported,
+            tls,
             folder,
             committed,
             version: 0,

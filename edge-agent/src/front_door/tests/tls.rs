@@ -116,6 +116,28 @@ fn certificates_outlive_a_restart_and_two_roots_overlap() {
     assert!(!ca.export().contains(&first));
 }
 
+#[tokio::test]
+async fn who_is_connected_stays_while_roots_and_certificates_are_replaced() {
+    let branch = Branch::open().await;
+    let old_roots = client(&branch.ca, None);
+    let mut early = Client::over(connect(branch.encrypted, &old_roots).await.unwrap(), 5);
+    early.send(&Login::new(5, "bike", &secret("bike")).packet()).await;
+    early.receive().await.unwrap();
+
+    branch.tls.rotate().unwrap();
+    let both_roots = client(&branch.tls.export(), None);
+    let by_old_roots = connect(branch.encrypted, &old_roots).await.is_ok();
+    let again = branch.tls.rotate().unwrap_err();
+    branch.tls.drop_former().unwrap();
+    let too_late = connect(branch.encrypted, &old_roots).await.is_ok();
+    let by_both_roots = connect(branch.encrypted, &both_roots).await.is_ok();
+
+    assert!(again.to_string().contains("drop-former"), "{again}");
+    assert_eq!((by_old_roots, too_late, by_both_roots), (true, false, true));
+    early.ping().await;
+    branch.close().await;
+}
+
 #[test]
 fn a_new_name_or_a_near_end_makes_a_new_server_certificate() {
     let folder = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@
 //! Everything is valid from 1970 on: a Pi without a clock battery, and many a microcontroller, believes to be there
 //! after a power cut, and a certificate "not valid yet" would lock it out although nothing is wrong.
 
-use crate::ops::durable::{rename_synced, write_private};
+use crate::ops::durable::{rename_synced, sync_folder, write_private};
 use anyhow::{Context as _, Result, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -52,8 +52,11 @@ impl BranchCa {
         Self::make(folder, now_ms)
     }
 
-    /// Makes a new root; the present one stays trusted as the former one.
+    /// Makes a new root; the present one stays trusted as the former one. Two former ones would be one too many.
     pub fn rotate(&mut self, now_ms: i64) -> Result<()> {
+        if self.folder.join(FORMER_ROOT).exists() {
+            bail!("there is a former root already: `edge-agent ca drop-former` comes first");
+        }
         write_private(&self.folder.join(FORMER_ROOT), self.root.as_bytes())?;
         *self = Self::make(&self.folder, now_ms)?;
         Ok(())
@@ -65,7 +68,7 @@ impl BranchCa {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context("cannot delete the former root")
             }
-            _ => Ok(()),
+            _ => Ok(sync_folder(&self.folder)?),
         }
     }
 

@@ -6,6 +6,7 @@ mod names;
 pub use ca::{BranchCa, Certified};
 pub use names::server_names;
 
+use crate::config::Config;
 use crate::ops::clock::Clock;
 use crate::ops::durable::write_private;
 use anyhow::{Context as _, Result, bail};
@@ -55,6 +56,12 @@ impl Tls {
         let configs = RwLock::new(Configs::read(&ca, &configured_names, &clock)?);
         let ca = RwLock::new(ca);
         Ok(Self(Arc::new(Shared { ca, clock, configured_names, configs })))
+    }
+
+    /// Certificates in the state folder.
+    pub fn of(config: &Config, clock: &Clock) -> Result<Self> {
+        let ca = BranchCa::open(&config.agent.state_dir.join("ca"), clock.latest_ms())?;
+        Self::open(ca, config.mqtt.server_names.clone(), clock.clone())
     }
 
     /// Makes a new server certificate if this one is about to expire or the computer has new names, and reads all

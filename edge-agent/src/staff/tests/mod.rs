@@ -194,6 +194,7 @@ fn parts(
         cloud: crate::config::Cloud::default(),
         accounts: accounts.clone(),
         first_start: FirstStart::draw().unwrap(),
+        tls: tls.clone(),
     };
     let (accounts, access) = (accounts.clone(), access.clone());
     Parts { accounts, watched, actions, access, floor, tls, has_open_mqtt: false }
