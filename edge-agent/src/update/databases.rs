@@ -17,6 +17,8 @@ use std::time::Duration;
 const JOURNAL: &str = "journal.db";
 const BRANCH: &str = "branch.db";
 const BUSY: Duration = Duration::from_secs(10);
+/// Between two attempts at a database that is locked.
+const PAUSE: Duration = Duration::from_millis(50);
 /// Free on the disk beside the copies, or no copies are made.
 const SPARE_BYTES: u64 = 64 << 20;
 
@@ -66,7 +68,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<()> {
         let source = open(from)?;
         let mut target = Connection::open(to)?;
         // All in one step: a writer that goes on meanwhile does not make it start over.
-        Backup::new(&source, &mut target)?.step(-1)?;
+        Backup::new(&source, &mut target)?.run_to_completion(i32::MAX, PAUSE, None)?;
         target.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(()))
     })();
     copied.with_context(|| format!("cannot copy {}", from.display()))?;
