@@ -42,6 +42,7 @@ impl Place {
 
 async fn note(journal: &Journal, detail: &str) {
     let mut committed = journal.committed();
+    committed.mark_unchanged();
     let notice = Notice { code: "test".to_owned(), detail: detail.to_owned() };
     journal.note(Body::Notice(notice)).await.unwrap();
     committed.changed().await.unwrap();
