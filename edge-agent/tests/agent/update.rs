@@ -2,7 +2,6 @@
 
 use crate::machine::{Machine, Release};
 use std::fs;
-use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 
 const NEW: &str = "0.2.0";
@@ -175,8 +174,13 @@ async fn a_program_that_rots_on_the_card_is_not_started() {
     machine.is_proven(NEW).await;
     drop(running);
     let program = machine.release(NEW).join("edge-agent");
-    let program = fs::OpenOptions::new().write(true).open(program).unwrap();
-    program.write_all_at(b"rot", 4_096).unwrap();
+    // Another file in its place: the killed program may not be gone yet.
+    let mut rotten = fs::read(&program).unwrap();
+    rotten[4_096] ^= 1;
+    let copy = program.with_extension("rotten");
+    fs::copy(&program, &copy).unwrap();
+    fs::write(&copy, rotten).unwrap();
+    fs::rename(copy, program).unwrap();
 
     let _running = machine.start_until_it_serves(1).await;
 
