@@ -95,8 +95,7 @@ impl Parts {
 
     async fn actions(&self, tls: Tls) -> Result<Actions> {
         let Self { config, clock, registry, journal } = self;
-        let accounts =
-            Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
+        let accounts = Accounts::open(registry.clone(), clock.clone(), &config.staff, COST).await?;
         Ok(Actions {
             registry: registry.clone(),
             journal: journal.clone(),
