@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs, upgrades, removes and purges the package of this computer's processor in a clean Debian, made by debootstrap
 # once and kept below the target folder. No systemd runs there: the maintainer scripts must get along without.
-# Exit status 77: there is no clean Debian, since no mirror can be reached.
+# Exit status 77: there is no clean Debian, since no mirror can be reached or nothing may be walled off here.
 #   packaging/deb-test.sh [FOLDER]     with the programs of this folder, by default those of the debug build
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,11 @@ if [ "$(id -u)" != 0 ]; then
   # A root of our own: debootstrap and chroot need to own files as several users.
   sudo -n true 2>/dev/null || { echo "deb-test: needs root for a chroot; type: sudo -E $0" >&2; exit 1; }
   exec sudo -nE "$0" "$@"
+fi
+
+if ! unshare --mount --pid --net --fork --kill-child true 2>/dev/null; then
+  echo "deb-test: this kernel or container gives no namespaces of their own to what is installed" >&2
+  exit 77
 fi
 
 work=$(mktemp -d "$target/gymwire-deb-test.XXXXXX")
