@@ -1,11 +1,15 @@
 //! The branch's staff page as a browser uses it, without a window.
 
 use crate::edge::Edge;
-use crate::process;
+use crate::{process, wait};
 use anyhow::{Context as _, Result, ensure};
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Certificate, Client, Response};
 use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// A browser.
 #[derive(Debug)]
@@ -38,7 +42,13 @@ impl Edge {
 
     /// Opens its page and signs in.
     pub async fn staff_page(&self, name: &str, password: &str) -> Result<StaffPage> {
-        let base = format!("https://{}", self.ports().staff);
+        let address = self.ports().staff;
+        // It opens a moment after the door.
+        wait::until_true("the staff page opened", START_LIMIT, || async {
+            Ok(TcpStream::connect(address).await.is_ok())
+        })
+        .await?;
+        let base = format!("https://{address}");
         let mut page = StaffPage::new(base, &self.ca().await?)?;
         page.sign_in(name, password).await?;
         Ok(page)
