@@ -154,22 +154,8 @@ async fn start(
     };
     let door = Server::bind(config.mqtt.clone(), inside, tls.clone())?;
     let publisher = door.publisher();
-    let floor = Floor::new(floor::Parts {
-        access: access.clone(),
-        registry: registry.clone(),
-        journal: journal.clone(),
-        clock: clock.clone(),
-        board: board.clone(),
-        publisher: publisher.clone(),
-    });
-    let uplink = Arc::new(Uplink::new(
-        config.cloud.clone(),
-        registry.clone(),
-        journal.clone(),
-        clock.clone(),
-        publisher.clone(),
-        board,
-    )?);
+    let floor = floor(parts, &access, &board, &publisher);
+    let uplink = uplink(parts, floor.clone(), board, publisher.clone())?;
     let watched = parts.watched(publisher, &uplink);
     let actions = parts.actions(tls.clone()).await?;
     open_page(config, (tls, floor.clone(), access), (&watched, &actions), tasks, stop)?;
@@ -222,6 +208,24 @@ async fn prove(
     if let Some(release) = OnTrial::of(state_dir, settle) {
         tasks.spawn(release.run(watched, Pulses::of(pulses.clone()), stop.clone()));
     }
+}
+
+fn floor(parts: &Parts, access: &Access, board: &Board, publisher: &Publisher) -> Floor {
+    Floor::new(floor::Parts {
+        access: access.clone(),
+        registry: parts.registry.clone(),
+        journal: parts.journal.clone(),
+        clock: parts.clock.clone(),
+        board: board.clone(),
+        publisher: publisher.clone(),
+    })
+}
+
+fn uplink(parts: &Parts, floor: Floor, board: Board, publisher: Publisher) -> Result<Arc<Uplink>> {
+    let Parts { config, clock, registry, journal } = parts;
+    let (registry, journal, clock) = (registry.clone(), journal.clone(), clock.clone());
+    let uplink = Uplink::new(config.cloud.clone(), registry, journal, clock, publisher, board)?;
+    Ok(Arc::new(uplink.with_floor(floor)))
 }
 
 fn open_page(

@@ -20,5 +20,6 @@ mod members;
 mod private_postgres;
 mod rollups;
 mod server;
+mod sessions;
 mod state;
 mod tokens;

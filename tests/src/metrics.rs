@@ -13,6 +13,12 @@ pub const SAMPLES: &str = "gymwire_journal_samples";
 /// The edge's count of decisions at doors since its start.
 pub const DECISIONS: &str = "gymwire_decisions_total";
 
+/// The edge's gauge of stays that are open.
+pub const SESSIONS: &str = "gymwire_floor_sessions";
+
+/// The edge's gauge of machines that are lent.
+pub const LINKS: &str = "gymwire_floor_links";
+
 /// A metric's value, summed over its labels.
 pub async fn read(address: SocketAddr, name: &str) -> Result<f64> {
     let text = http::client()

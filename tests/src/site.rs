@@ -8,11 +8,13 @@ use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
 use cloud_api::domains::edges::{self, Order};
 use cloud_api::domains::members::{self, NewMember, Proof, Source, Terms};
+use cloud_api::domains::sessions::{self, Wanted};
 use cloud_api::domains::{branches, organizations};
 use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId};
 use protocol::credential::uid_hash;
 use protocol::sync::commands::Target;
 use protocol::sync::entry;
+use protocol::sync::roster::ReaderPlace;
 use sqlx::PgPool;
 use std::time::Duration;
 use time::macros::date;
@@ -113,6 +115,33 @@ impl Site {
     /// Adds a reader that speaks for itself.
     pub async fn reader(&self, code: &str) -> Result<Login> {
         Ok(self.add(&new(code, DeviceKind::Reader)?).await?.1)
+    }
+
+    /// Adds a reader that speaks for itself, on a machine.
+    pub async fn reader_at(&self, code: &str, machine: &str) -> Result<Login> {
+        let (reader, login) = self.add(&new(code, DeviceKind::Reader)?).await?;
+        let machine = self.device(machine).await?;
+        let mut tx = self.db.begin().await?;
+        let place = ReaderPlace::Machine(machine.into());
+        let placed = devices::place_reader(&mut tx, self.branch, reader, place).await;
+        placed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        tx.commit().await?;
+        Ok(login)
+    }
+
+    /// The device with this code.
+    pub async fn device(&self, code: &str) -> Result<DeviceId> {
+        let id = "SELECT id FROM devices WHERE branch_id = $1 AND code = $2";
+        let id = sqlx::query_scalar(id).bind(self.branch.0).bind(code);
+        Ok(DeviceId(id.fetch_one(&self.db).await?))
+    }
+
+    /// Asks the branch for something, as an app does; the id of the stay or link.
+    pub async fn ask(&self, wanted: Wanted) -> Result<uuid::Uuid> {
+        let mut tx = self.db.begin().await?;
+        let (_, id) = sessions::ask_branch(&mut tx, self.branch, wanted, &Clock::system()).await?;
+        tx.commit().await?;
+        Ok(id)
     }
 
     /// Gives a reader an order that is void after so long.

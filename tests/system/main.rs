@@ -4,6 +4,7 @@ mod clock;
 mod demo;
 mod doors;
 mod edge_orders;
+mod floor;
 mod hardware;
 mod kills;
 mod outage;

@@ -8,4 +8,5 @@ pub mod edges;
 pub mod machines;
 pub mod members;
 pub mod organizations;
+pub mod sessions;
 pub mod telemetry;

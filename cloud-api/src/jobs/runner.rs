@@ -3,7 +3,7 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{edges, telemetry};
+use crate::domains::{edges, sessions, telemetry};
 use anyhow::{Context, bail};
 use std::time::Duration as StdDuration;
 use time::Duration;
@@ -42,6 +42,8 @@ pub async fn run_due_jobs(app: &App) -> anyhow::Result<()> {
 async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::HOUR, &telemetry::TidyPartitions).await?;
     every(app, Duration::minutes(1), &edges::ExpireCommands).await?;
+    every(app, Duration::minutes(1), &sessions::Pass).await?;
+    every(app, Duration::seconds(2), &sessions::Provisional).await?;
     every(app, Duration::HOUR, &edges::ForgetExpired).await
 }
 
@@ -79,6 +81,8 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
     match job.kind.as_str() {
         telemetry::Redate::KIND => start::<telemetry::Redate>(app, job).await,
         telemetry::TidyPartitions::KIND => start::<telemetry::TidyPartitions>(app, job).await,
+        sessions::Pass::KIND => start::<sessions::Pass>(app, job).await,
+        sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,
         edges::ExpireCommands::KIND => start::<edges::ExpireCommands>(app, job).await,
         edges::ForgetExpired::KIND => start::<edges::ForgetExpired>(app, job).await,
         // Left by a newer version that runs beside this one: it will take it.

@@ -27,7 +27,7 @@ impl Judge {
             _ => return None,
         };
         let awaited = self.clerk.enrolments.take(tap.reader, tap.stamp.mono_ms)?;
-        let given = self.give(holder, awaited.member, kind.clone(), book);
+        let given = give(holder, awaited.member, kind.clone(), book);
         let (answer, bodies) = match given {
             Ok((credential, is_repeat)) => {
                 let act = Act::EnrolCard { member: awaited.member, credential, kind };
@@ -50,29 +50,28 @@ impl Judge {
             })],
         })
     }
+}
 
-    /// The card's id, and whether it was theirs already.
-    fn give(
-        &self,
-        holder: &Holder,
-        member: MemberId,
-        kind: CredentialKind,
-        book: &mut Book,
-    ) -> Result<(CredentialId, bool), FloorRefusal> {
-        match (&holder.member, holder.credential) {
-            (Some(owner), Some(credential)) if owner.id == member && holder.is_enabled => {
-                return Ok((credential, true));
-            }
-            (Some(_), _) if holder.is_enabled => return Err(FloorRefusal::CardTaken),
-            _ => {}
+/// The card's id, and whether it was theirs already.
+fn give(
+    holder: &Holder,
+    member: MemberId,
+    kind: CredentialKind,
+    book: &mut Book,
+) -> Result<(CredentialId, bool), FloorRefusal> {
+    match (&holder.member, holder.credential) {
+        (Some(owner), Some(credential)) if owner.id == member && holder.is_enabled => {
+            return Ok((credential, true));
         }
-        if !book.local.has_room() {
-            return Err(FloorRefusal::TooManyChanges);
-        }
-        let credential = CredentialId(Uuid::new_v4());
-        book.change().1.enrol(credential, LocalCard { member, kind });
-        Ok((credential, false))
+        (Some(_), _) if holder.is_enabled => return Err(FloorRefusal::CardTaken),
+        _ => {}
     }
+    if !book.local.has_room() {
+        return Err(FloorRefusal::TooManyChanges);
+    }
+    let credential = CredentialId(Uuid::new_v4());
+    book.change().1.enrol(credential, LocalCard { member, kind });
+    Ok((credential, false))
 }
 
 fn made(is_given: bool, time_uncertain: bool) -> Decision {

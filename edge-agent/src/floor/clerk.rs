@@ -8,7 +8,7 @@ use crate::journal::Came;
 use crate::registry::Registry;
 use protocol::access::{Reason, standing};
 use protocol::ids::{DeviceId, LinkId, MemberId, SessionId};
-use protocol::rules::{Deed, Means, Refusal, Request, Resolved};
+use protocol::rules::{Deed, Machine, Means, Refusal, Request, Resolved};
 use protocol::sync::entry::{Body, DeviceKind};
 use protocol::sync::roster::Member;
 use protocol::sync::staff::{Act, StaffAct};
@@ -105,6 +105,24 @@ impl Asked<'_> {
             FloorRequest::CheckIn { member } => {
                 self.may_come(member, desk)?;
                 self.resolve(member, Request::Start, Act::CheckIn { member }, desk)
+                    .or_else(|refusal| self.same_again(refusal, member, None, desk))
+            }
+            FloorRequest::EndSession { member, session } => {
+                let open = desk.book().state.session(member);
+                if !open.is_some_and(|open| open.claims.contains(&session)) {
+                    return Err(Refusal::NotInside.into());
+                }
+                self.resolve(member, Request::End, Act::CheckOut { member }, desk)
+            }
+            FloorRequest::EndLink { machine, link } => {
+                let lent = desk.book().state.machine(machine).and_then(|place| place.link.as_ref());
+                let lent = lent.filter(|lent| lent.claims.contains(&link));
+                let member = lent.map(|lent| lent.member).ok_or(Refusal::NotLinked)?;
+                self.resolve(member, Request::Unlink(machine), Act::Unlink { machine }, desk)
+            }
+            FloorRequest::Adopt { ref sessions, ref links } => {
+                desk.adopt(sessions, links);
+                Ok((FloorAnswer::default(), Vec::new()))
             }
             FloorRequest::CheckOut { member } => {
                 self.resolve(member, Request::End, Act::CheckOut { member }, desk)
@@ -113,10 +131,11 @@ impl Asked<'_> {
                 self.device(machine, DeviceKind::Machine)?;
                 self.may_come(member, desk)?;
                 self.resolve(member, Request::Link(machine), Act::Link { member, machine }, desk)
+                    .or_else(|refusal| self.same_again(refusal, member, Some(machine), desk))
             }
             FloorRequest::Unlink { machine } => {
                 let place = desk.book().state.machine(machine);
-                let member = place.and_then(|place| place.holder()).ok_or(Refusal::NotLinked)?;
+                let member = place.and_then(Machine::holder).ok_or(Refusal::NotLinked)?;
                 self.resolve(member, Request::Unlink(machine), Act::Unlink { machine }, desk)
             }
             FloorRequest::Enqueue { member, machine } => {
@@ -142,7 +161,7 @@ impl Asked<'_> {
             FloorRequest::LockMachine { machine, reason } => {
                 self.device(*machine, DeviceKind::Machine)?;
                 desk.book_mut().change().1.lock(*machine, true);
-                (Act::LockMachine { machine: *machine }, optional(reason)?)
+                (Act::LockMachine { machine: *machine }, optional(reason.as_deref())?)
             }
             FloorRequest::UnlockMachine { machine } => {
                 self.device(*machine, DeviceKind::Machine)?;
@@ -151,7 +170,7 @@ impl Asked<'_> {
             }
             FloorRequest::OutOfOrder { machine, is_out, reason } => {
                 self.device(*machine, DeviceKind::Machine)?;
-                let (machine, is_out, reason) = (*machine, *is_out, optional(reason)?);
+                let (machine, is_out, reason) = (*machine, *is_out, optional(reason.as_deref())?);
                 let deed = Deed::OutOfOrder { machine, is_out };
                 desk.take(deed.clone(), mono_ms);
                 let audit = self.audit(Act::OutOfOrder { machine, is_out }, reason);
@@ -197,6 +216,30 @@ impl Asked<'_> {
                 Ok((answer, [Body::Deed(deed)].into_iter().chain(audit).collect()))
             }
         }
+    }
+
+    /// Who was recorded elsewhere and came in here meanwhile: both ids are of one stay or link from now on.
+    fn same_again(
+        &self,
+        refusal: FloorRefusal,
+        member: MemberId,
+        machine: Option<DeviceId>,
+        desk: &mut Desk<'_>,
+    ) -> Answered {
+        let is_so =
+            matches!(refusal, FloorRefusal::Rules(Refusal::AlreadyInside | Refusal::AlreadyLinked));
+        let Some(id) = self.id.filter(|_| is_so) else { return Err(refusal) };
+        let by = Means::App;
+        let deed = match machine {
+            Some(machine) => Deed::Link { link: LinkId(id), member, machine, by },
+            None => Deed::CheckIn { session: SessionId(id), member, by },
+        };
+        let answer = FloorAnswer { is_repeat: true, ..answer_of(&deed) };
+        if desk.knows(&deed) {
+            return Ok((answer, Vec::new()));
+        }
+        desk.take(deed.clone(), self.hour.stamp.mono_ms);
+        Ok((answer, vec![Body::Deed(deed)]))
     }
 
     fn block(
@@ -273,6 +316,6 @@ fn text(name: &'static str, text: &str) -> Result<String, FloorRefusal> {
     if is_right { Ok(text.to_owned()) } else { Err(FloorRefusal::Text(name)) }
 }
 
-fn optional(reason: &Option<String>) -> Result<Option<String>, FloorRefusal> {
-    reason.as_deref().map(|reason| text("reason", reason)).transpose()
+fn optional(reason: Option<&str>) -> Result<Option<String>, FloorRefusal> {
+    reason.map(|reason| text("reason", reason)).transpose()
 }

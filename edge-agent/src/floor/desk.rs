@@ -5,7 +5,7 @@ use crate::access::Policy;
 use crate::journal::Publish;
 use crate::registry::Registry;
 use protocol::access::Presence;
-use protocol::ids::{BranchId, DeviceId, MemberId};
+use protocol::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId};
 use protocol::mqtt::payloads::{DecisionAction, LinkMessage};
 use protocol::mqtt::topics::Topic;
 use protocol::rules::{
@@ -100,6 +100,43 @@ impl<'a> Desk<'a> {
         let fact = Fact { key, branch: self.branch, deed };
         let (state, _) = self.book.change();
         let effects = state.step(self.rules, &fact);
+        self.effects.extend(effects);
+    }
+
+    /// Whether a beginning is that of an open stay or link.
+    pub fn knows(&self, deed: &Deed) -> bool {
+        let state = &self.book.state;
+        match deed {
+            Deed::CheckIn { session, member, .. } => {
+                state.session(*member).is_some_and(|open| open.claims.contains(session))
+            }
+            Deed::Link { link, machine, .. } => {
+                let lent = state.machine(*machine).and_then(|place| place.link.as_ref());
+                lent.is_some_and(|lent| lent.claims.contains(link))
+            }
+            _ => false,
+        }
+    }
+
+    /// Takes over what a former edge of the branch knew.
+    pub fn adopt(
+        &mut self,
+        sessions: &[(SessionId, MemberId, i64)],
+        links: &[(LinkId, MemberId, DeviceId, i64)],
+    ) {
+        let (branch, rules) = (self.branch, self.rules);
+        let (state, _) = self.book.change();
+        for (session, member, since_ms) in sessions {
+            state.adopt_session(rules, branch, (*session, *member, *since_ms));
+        }
+        for &(link, member, machine, since_ms) in links {
+            if state.adopt_link(branch, machine, (link, member, since_ms)) {
+                self.effects.push(Effect::LinkStarted { link, member, machine, since_ms });
+            }
+        }
+        // What should have ended by now ends now.
+        let now_ms = state.now_ms();
+        let effects = state.advance(rules, now_ms);
         self.effects.extend(effects);
     }
 

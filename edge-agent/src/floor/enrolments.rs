@@ -54,6 +54,8 @@ impl Enrolments {
         let over = |awaited: &Awaited| mono_ms > awaited.until_mono_ms || awaited.reply.is_closed();
         let readers: Vec<_> =
             self.0.iter().filter(|(_, awaited)| over(awaited)).map(|(id, _)| *id).collect();
-        readers.into_iter().for_each(|reader| self.cancel(reader));
+        for reader in readers {
+            self.cancel(reader);
+        }
     }
 }

@@ -29,6 +29,16 @@ pub enum FloorRequest {
     CheckIn { member: MemberId },
     /// A stay to end.
     CheckOut { member: MemberId },
+    /// This stay to end, if it is open.
+    EndSession { member: MemberId, session: SessionId },
+    /// This link to end, if it is open.
+    EndLink { machine: DeviceId, link: LinkId },
+    /// What the cloud knows of the floor from a former edge of this branch: (id, member, since) and (id, member,
+    /// machine, since), in Unix milliseconds. It is no deed; what is known here already stays as it is.
+    Adopt {
+        sessions: Vec<(SessionId, MemberId, i64)>,
+        links: Vec<(LinkId, MemberId, DeviceId, i64)>,
+    },
     /// A machine.
     Link { member: MemberId, machine: DeviceId },
     /// A machine to be given back, whoever has it.

@@ -42,10 +42,19 @@ impl Floor {
                 },
                 () = sleep_until(next_frame), if is_old => {
                     let picture = Arc::clone(&pictures.borrow_and_update());
-                    self.0.view.send_replace(Arc::new(FloorView::of(&self.0, &picture)));
+                    let view = FloorView::of(&self.0, &picture);
+                    measure(&view);
+                    self.0.view.send_replace(Arc::new(view));
                     (is_old, next_frame) = (false, Instant::now() + FRAME);
                 }
             }
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+fn measure(view: &FloorView) {
+    metrics::gauge!("gymwire_floor_sessions").set(view.sessions.len() as f64);
+    let lent = view.machines.iter().filter(|machine| machine.link.is_some()).count();
+    metrics::gauge!("gymwire_floor_links").set(lent as f64);
 }

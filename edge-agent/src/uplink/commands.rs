@@ -5,6 +5,7 @@ use super::backoff::Backoff;
 use super::http::{Failure, json};
 use super::link::Lane;
 use super::pending::{Pending, Step};
+use super::requests;
 use super::token::Cloud;
 use crate::ops::orders::{Carried, Then};
 use protocol::ids::{CommandId, DeviceId};
@@ -76,7 +77,13 @@ async fn step(
                     tracing::warn!(?error, "a command was not delivered");
                 }
             }
-            Step::CarryOut(command) => own.begin(uplink, command),
+            // One after the other: who comes and goes does so in this order.
+            Step::CarryOut(command) => {
+                match requests::carry_out(uplink.floor.as_ref(), &command).await {
+                    Some(report) => pending.carried_out(command.id, report),
+                    None => own.begin(uplink, command),
+                }
+            }
             Step::Report(id, report) => {
                 let _ = report_to.send((id, report, own.then.remove(&id))).await;
             }

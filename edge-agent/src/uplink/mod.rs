@@ -14,9 +14,11 @@ mod live;
 mod outgoing;
 mod pending;
 mod prepared;
+mod requests;
 pub mod token;
 
 use crate::config;
+use crate::floor::Floor;
 use crate::front_door::Publisher;
 use crate::journal::{Committed, Journal, What};
 use crate::ops::clock::Clock;
@@ -47,6 +49,7 @@ pub struct Uplink {
     clock: Clock,
     publisher: Publisher,
     board: Board,
+    floor: Option<Floor>,
     link: Link,
     outgoing: Outgoing,
     agent_boot: u64,
@@ -77,7 +80,14 @@ impl Uplink {
             clock,
             publisher,
             board,
+            floor: None,
         })
+    }
+
+    /// From now on, commands to the branch itself are requests to its floor.
+    #[must_use]
+    pub fn with_floor(self, floor: Floor) -> Self {
+        Self { floor: Some(floor), ..self }
     }
 
     /// How the way to the cloud is.

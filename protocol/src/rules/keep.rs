@@ -1,7 +1,7 @@
 //! A state as rows, to be kept where only what changed is written: one row for a stay, one for a machine.
 
-use super::{Rules, State};
-use crate::ids::{DeviceId, MemberId};
+use super::{Link, Machine, Rules, Session, State};
+use crate::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -59,6 +59,53 @@ impl State {
     /// Goes on at this moment, after rows were taken over.
     pub fn resume(&mut self, now_ms: i64) {
         self.now_ms = now_ms;
+    }
+
+    /// The part of one branch.
+    #[must_use]
+    pub fn of_branch(&self, branch: BranchId) -> Self {
+        let mut part = self.clone();
+        part.sessions.retain(|_, session| session.branch == branch);
+        part.machines.retain(|_, machine| machine.branch == branch);
+        part.recent.retain(|_, recent| recent.branch == branch);
+        part
+    }
+
+    /// Takes over a stay that is known elsewhere, unless its member is inside.
+    pub fn adopt_session(
+        &mut self,
+        rules: &Rules,
+        branch: BranchId,
+        (id, member, since_ms): (SessionId, MemberId, i64),
+    ) {
+        let (ends_by_ms, ends_at_closing) = rules.end_of_stay(branch, since_ms);
+        let claims = vec![id];
+        self.sessions.entry(member).or_insert(Session {
+            id,
+            claims,
+            branch,
+            since_ms,
+            ends_by_ms,
+            ends_at_closing,
+            is_implied: false,
+        });
+    }
+
+    /// Takes over a link that is known elsewhere, if its member is inside and both are free. Whether it was taken over.
+    pub fn adopt_link(
+        &mut self,
+        branch: BranchId,
+        machine: DeviceId,
+        (id, member, since_ms): (LinkId, MemberId, i64),
+    ) -> bool {
+        let is_free = self.machine(machine).is_none_or(|place| place.link.is_none());
+        if !is_free || !self.is_inside(member, branch) || self.machine_of(member).is_some() {
+            return false;
+        }
+        let active_ms = self.now_ms.max(since_ms);
+        let place = self.machines.entry(machine).or_insert_with(|| Machine::new(branch));
+        place.link = Some(Link { id, claims: vec![id], member, since_ms, active_ms });
+        true
     }
 
     /// Moves everything that was noted at `from_ms` or later by so many milliseconds: the clock had been wrong.

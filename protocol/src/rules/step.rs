@@ -121,7 +121,7 @@ impl State {
         match fact.deed {
             Deed::CheckIn { session, member, .. } => turn.check_in(session, member, branch),
             Deed::CheckOut { session, member, by } => {
-                turn.check_out(session, member, by == Means::Rejected);
+                turn.check_out(session, member, branch, by == Means::Rejected);
             }
             Deed::Link { link, member, machine, .. } => turn.link(link, member, machine, branch),
             Deed::Unlink { link, machine, by } => {

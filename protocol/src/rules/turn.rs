@@ -41,29 +41,38 @@ impl<'a> Turn<'a> {
             }
             Some(_) => {
                 self.end_session(member, SessionEnd::Elsewhere);
-                self.open(session, member, branch);
+                self.open(session, member, branch, false);
             }
-            None => self.open(session, member, branch),
+            None => self.open(session, member, branch, false),
         }
     }
 
-    fn open(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
+    fn open(&mut self, session: SessionId, member: MemberId, branch: BranchId, is_implied: bool) {
         let since_ms = self.now_ms;
         let (ends_by_ms, ends_at_closing) = self.rules.end_of_stay(branch, since_ms);
         let claims = vec![session];
-        let open = Session { id: session, claims, branch, since_ms, ends_by_ms, ends_at_closing };
+        let id = session;
+        let open =
+            Session { id, claims, branch, since_ms, ends_by_ms, ends_at_closing, is_implied };
         self.state.sessions.insert(member, open);
         self.remember(member, branch, DecisionAction::CheckIn);
         self.effects.push(Effect::SessionStarted { session, member, branch, since_ms });
     }
 
-    pub(super) fn check_out(&mut self, session: SessionId, member: MemberId, is_rejected: bool) {
+    pub(super) fn check_out(
+        &mut self,
+        session: SessionId,
+        member: MemberId,
+        branch: BranchId,
+        is_rejected: bool,
+    ) {
         let Some(open) = self.state.sessions.get_mut(&member) else { return };
+        let is_meant = open.is_implied && open.branch == branch && !is_rejected;
+        let branch = open.branch;
         match release(&mut open.claims, &session, is_rejected) {
-            Released::Nothing => {}
+            Released::Nothing if !is_meant => {}
             Released::All if is_rejected => self.end_session(member, SessionEnd::Rejected),
-            Released::All => {
-                let branch = open.branch;
+            Released::Nothing | Released::All => {
                 self.end_session(member, SessionEnd::CheckedOut);
                 self.remember(member, branch, DecisionAction::CheckOut);
             }
@@ -116,7 +125,10 @@ impl<'a> Turn<'a> {
             return;
         }
         if !self.state.is_inside(member, branch) {
-            self.check_in(SessionId(link.0), member, branch);
+            if self.state.session(member).is_some() {
+                self.end_session(member, SessionEnd::Elsewhere);
+            }
+            self.open(SessionId(link.0), member, branch, true);
         }
         if let Some(former) = self.state.machine_of(member) {
             self.end_link(former, LinkEnd::Moved);

@@ -21,6 +21,8 @@ struct Span {
     branch: BranchId,
     since: i64,
     active: i64,
+    /// Of a stay: it began with a link.
+    implied: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,18 +72,18 @@ impl Model {
     fn take(&mut self, minute: i64, fact: &Fact) {
         match fact.deed {
             Deed::CheckIn { session, member, .. } => {
-                self.come(minute, session.0.as_u128(), member, fact.branch);
+                self.come(minute, session.0.as_u128(), member, fact.branch, false);
             }
             Deed::CheckOut { session, member, by } => {
                 let id = session.0.as_u128();
-                let Some(stay) = self
-                    .stays
-                    .iter_mut()
-                    .find(|stay| stay.member == member && stay.ids.contains(&id))
-                else {
+                let is_tap = by != Means::Rejected;
+                let Some(stay) = self.stays.iter_mut().find(|stay| {
+                    let is_meant = stay.implied && stay.branch == fact.branch && is_tap;
+                    stay.member == member && (stay.ids.contains(&id) || is_meant)
+                }) else {
                     return;
                 };
-                if by != Means::Rejected {
+                if is_tap {
                     self.end_stay(minute, member, SessionEnd::CheckedOut);
                 } else if stay.ids.len() == 1 {
                     self.end_stay(minute, member, SessionEnd::Rejected);
@@ -112,27 +114,26 @@ impl Model {
             Deed::Work { machine, .. } => self.touch(minute, machine),
             Deed::OutOfOrder { machine, is_out } => {
                 self.broken.retain(|broken| *broken != machine);
-                if is_out {
-                    self.broken.push(machine);
-                    self.used.retain(|used| *used != machine);
-                    self.end_link(minute, machine, LinkEnd::OutOfOrder);
-                } else if self.faulty.contains(&machine) {
-                    self.used.retain(|used| *used != machine);
-                }
+                self.broken.extend(is_out.then_some(machine));
+                self.usable_or_not(minute, machine);
             }
             Deed::Faulty { machine, is_faulty } => {
                 self.faulty.retain(|faulty| *faulty != machine);
                 self.faulty.extend(is_faulty.then_some(machine));
-                if is_faulty || self.broken.contains(&machine) {
-                    self.used.retain(|used| *used != machine);
-                    self.end_link(minute, machine, LinkEnd::OutOfOrder);
-                }
+                self.usable_or_not(minute, machine);
             }
             Deed::Enqueue { .. } | Deed::Dequeue { .. } => {}
         }
     }
 
-    fn come(&mut self, minute: i64, id: u128, member: MemberId, branch: BranchId) {
+    fn usable_or_not(&mut self, minute: i64, machine: DeviceId) {
+        if self.broken.contains(&machine) || self.faulty.contains(&machine) {
+            self.used.retain(|used| *used != machine);
+            self.end_link(minute, machine, LinkEnd::OutOfOrder);
+        }
+    }
+
+    fn come(&mut self, minute: i64, id: u128, member: MemberId, branch: BranchId, implied: bool) {
         match self.stays.iter_mut().find(|stay| stay.member == member) {
             Some(stay) if stay.branch == branch => stay.ids.push(id),
             found => {
@@ -140,7 +141,7 @@ impl Model {
                     self.end_stay(minute, member, SessionEnd::Elsewhere);
                 }
                 let (ids, name, since, active) = (vec![id], id, minute, minute);
-                self.stays.push(Span { ids, name, member, branch, since, active });
+                self.stays.push(Span { ids, name, member, branch, since, active, implied });
             }
         }
     }
@@ -161,7 +162,7 @@ impl Model {
                 let is_inside =
                     self.stays.iter().any(|stay| stay.member == member && stay.branch == branch);
                 if !is_inside {
-                    self.come(minute, id, member, branch);
+                    self.come(minute, id, member, branch, true);
                 }
                 for other in self.links.keys().copied().collect::<Vec<_>>() {
                     if self.links[&other].member == member {
@@ -169,7 +170,8 @@ impl Model {
                     }
                 }
                 let (ids, name, since, active) = (vec![id], id, minute, minute);
-                let span = Span { ids, name, member, branch, since, active };
+                let implied = false;
+                let span = Span { ids, name, member, branch, since, active, implied };
                 self.links.insert(machine, span);
             }
         }

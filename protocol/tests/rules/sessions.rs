@@ -168,3 +168,20 @@ fn the_app_is_told_when_there_is_nothing_to_begin_or_end() {
     assert_eq!(begins, Err(Refusal::AlreadyInside));
     assert_eq!(ends, Err(Refusal::NotInside));
 }
+
+#[test]
+fn a_stay_that_a_link_implies_is_ended_by_whichever_stay_its_branch_ends() {
+    let facts = [
+        fact(NINE, NORTH, 1, check_in(1, ADA)),
+        fact(NINE + 1, SOUTH, 1, check_in(2, ADA)),
+        fact(NINE + 2, NORTH, 2, link(3, ADA, ROWER)),
+        fact(NINE + 3, NORTH, 3, check_out(1, ADA)),
+    ];
+
+    let folded = folded(NINE + 4, &facts);
+
+    let elsewhere = SessionEnd::Elsewhere;
+    let expected =
+        [(1, NINE + 1, elsewhere), (2, NINE + 2, elsewhere), (3, NINE + 3, SessionEnd::CheckedOut)];
+    assert_eq!(ends(&folded), expected);
+}

@@ -23,6 +23,10 @@ pub struct BranchHardware {
     pub of_consoles: Ids,
     /// Samples and sets of the board.
     pub of_board: Ids,
+    /// Stays and lent machines: open in the cloud, and at the branch.
+    pub floor: [(i64, i64); 2],
+    /// Stays that there were.
+    pub stays: i64,
     /// Samples in the database, of machines of any kind.
     samples: usize,
     /// Samples in the edge's journal, of machines of any kind.
@@ -56,6 +60,8 @@ impl BranchHardware {
             openings: system.hardware.openings(),
             of_consoles,
             of_board: stored.take_out(hardware::BOARD),
+            floor: floor(system).await?,
+            stays: sqlx::query_scalar("SELECT count(*) FROM gym_sessions").fetch_one(db).await?,
             samples: ledger::samples(db).await?.len(),
             journaled: metrics::read(system.edge.ports().ops, metrics::SAMPLES).await?,
         })
@@ -93,6 +99,9 @@ impl BranchHardware {
             "{} samples were journaled, {stored} are stored",
             self.journaled
         );
+        let is_same = self.floor.iter().all(|(cloud, branch)| cloud == branch);
+        ensure!(is_same, "open stays and links, cloud and branch: {:?}", self.floor);
+        ensure!(self.stays > 0, "nobody came in");
         let granted = self.decisions.get("granted").copied().unwrap_or(0);
         ensure!(
             (1..=granted).contains(&i64::try_from(self.openings)?),
@@ -112,4 +121,24 @@ impl BranchHardware {
     pub fn doubled(&self) -> usize {
         self.of_consoles.doubled() + self.of_board.doubled()
     }
+}
+
+async fn floor(system: &System) -> Result<[(i64, i64); 2]> {
+    let open = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&system.database);
+    let ops = system.edge.ports().ops;
+    Ok([
+        (
+            open("SELECT count(*) FROM gym_sessions WHERE ended_at IS NULL").await?,
+            whole(metrics::read(ops, metrics::SESSIONS).await?),
+        ),
+        (
+            open("SELECT count(*) FROM links WHERE ended_at IS NULL").await?,
+            whole(metrics::read(ops, metrics::LINKS).await?),
+        ),
+    ])
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a gauge of a few hundred")]
+fn whole(gauge: f64) -> i64 {
+    gauge.round() as i64
 }

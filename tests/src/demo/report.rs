@@ -93,6 +93,9 @@ impl fmt::Display for Report {
             ),
             ("decisions", hardware.reasons()),
             ("times the relay opened the door", hardware.openings.to_string()),
+            ("stays of members, in all", hardware.stays.to_string()),
+            ("stays open in the cloud = at the branch", pair(hardware.floor[0])),
+            ("machines lent in the cloud = at the branch", pair(hardware.floor[1])),
             ("samples of consoles in the database", hardware.of_consoles.len().to_string()),
             (
                 "samples and sets of the board, stored",
@@ -148,4 +151,8 @@ async fn to_cloud(db: &PgPool) -> Result<Times> {
         }
     }
     Ok(times)
+}
+
+fn pair((cloud, branch): (i64, i64)) -> String {
+    format!("{cloud} = {branch}")
 }

@@ -10,6 +10,7 @@ use crate::http::Error;
 use anyhow::{Context, ensure};
 use clap::Args;
 use protocol::ids::Code;
+use protocol::sync::roster::ReaderPlace;
 use serde_json::json;
 
 #[derive(Debug, Args)]
@@ -31,6 +32,20 @@ pub struct CreateReader {
     /// Code of the bridge that speaks for it.
     #[arg(long, value_name = "CODE")]
     bridge: Option<Code>,
+    /// Where its door leads: both ways if left out.
+    #[arg(long, value_name = "WAY", conflicts_with = "machine")]
+    direction: Option<Direction>,
+    /// Code of the machine it is on.
+    #[arg(long, value_name = "CODE")]
+    machine: Option<Code>,
+}
+
+/// Where a door leads.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Direction {
+    In,
+    Out,
+    Both,
 }
 
 #[derive(Debug, Args)]
@@ -80,7 +95,16 @@ impl CreateMachine {
 
 impl CreateReader {
     pub async fn run(self, database: &Database) -> anyhow::Result<()> {
-        create(database, self.device, DeviceKind::Reader, self.bridge, |new| new).await
+        let Self { device, bridge, direction, machine } = self;
+        let place = match direction {
+            _ if machine.is_some() => None,
+            None => None,
+            Some(Direction::Both) => Some(ReaderPlace::Door),
+            Some(Direction::In) => Some(ReaderPlace::Entry),
+            Some(Direction::Out) => Some(ReaderPlace::Exit),
+        };
+        let place = Place { place, machine };
+        create_at(database, device, DeviceKind::Reader, bridge, |new| new, place).await
     }
 }
 
@@ -110,12 +134,30 @@ impl EnrollCode {
     }
 }
 
+/// Where a reader is.
+#[derive(Default)]
+struct Place {
+    place: Option<ReaderPlace>,
+    machine: Option<Code>,
+}
+
 async fn create(
     database: &Database,
     arguments: DeviceArguments,
     kind: DeviceKind,
     bridge: Option<Code>,
     complete: impl FnOnce(NewDevice) -> NewDevice,
+) -> anyhow::Result<()> {
+    create_at(database, arguments, kind, bridge, complete, Place::default()).await
+}
+
+async fn create_at(
+    database: &Database,
+    arguments: DeviceArguments,
+    kind: DeviceKind,
+    bridge: Option<Code>,
+    complete: impl FnOnce(NewDevice) -> NewDevice,
+    Place { mut place, machine }: Place,
 ) -> anyhow::Result<()> {
     let DeviceArguments { code, name, branch, output } = arguments;
     let mut tx = database.pool().begin().await?;
@@ -139,6 +181,16 @@ async fn create(
         }
         error => error,
     })?;
+    if let Some(code) = &machine {
+        let found = devices::by_code(&mut tx, branch.id, code).await?;
+        let found = found.with_context(|| format!("--machine: there is no device {code}"))?;
+        ensure!(found.kind == DeviceKind::Machine, "--machine: {code} is a {}", found.kind);
+        place = Some(ReaderPlace::Machine(found.id.into()));
+    }
+    if let Some(place) = place {
+        let placed = devices::place_reader(&mut tx, branch.id, device.id, place).await;
+        placed.map_err(|error| anyhow::anyhow!("the place of the reader: {error:?}"))?;
+    }
     tx.commit().await?;
     output.show(&json!({
         "id": device.id, "branch_id": branch.id, "code": device.code, "kind": device.kind,

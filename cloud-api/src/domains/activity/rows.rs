@@ -56,9 +56,10 @@ impl Rows {
             Body::Gap(gap) => (&mut self.gaps, with_id(object(gap))),
             Body::Notice(notice) => (&mut self.notices, with_id(object(notice))),
             Body::Decision(decision) => (&mut self.decisions, decision_row(decision)),
-            // Taken over or refused before.
-            Body::DeviceProposed(_) | Body::DeviceSecret(_) => return,
-            Body::Deed(_) | Body::StaffAct(_) => return,
+            // Taken over or refused before; or kept by `sessions`.
+            Body::DeviceProposed(_) | Body::DeviceSecret(_) | Body::Deed(_) | Body::StaffAct(_) => {
+                return;
+            }
         };
         row.extend(origin.columns(event));
         let mut row = Value::Object(row);

@@ -13,8 +13,9 @@ pub use store::by_code;
 
 use crate::domains::edges::registry_changed;
 use crate::http::{Error, OnConstraint, Result};
-use crate::ids::BranchId;
+use crate::ids::{BranchId, DeviceId};
 use protocol::sync::changes::{Change, DeviceRecord};
+use protocol::sync::roster::{ReaderPlace, ReaderRecord, RosterItem};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -31,6 +32,18 @@ pub async fn add(
         .on_constraint("devices_branch_code_key", || Error::Conflict("code_taken"))?;
     registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
     Ok((device, secret))
+}
+
+/// Says what a reader is for; the branch is told.
+pub async fn place_reader(
+    db: &mut PgConnection,
+    branch: BranchId,
+    reader: DeviceId,
+    place: ReaderPlace,
+) -> Result<()> {
+    store::place_reader(db, branch, reader, place).await?;
+    let item = RosterItem::Reader(ReaderRecord { id: reader.into(), place });
+    Ok(registry_changed(db, branch, &item.change()).await?)
 }
 
 /// What the edge is told about a device.

@@ -4,7 +4,8 @@ use super::model::{Device, DeviceKind, MachineType, NewDevice};
 use crate::ids::{BranchId, DeviceId};
 use protocol::ids::Code;
 use protocol::sync::entry::{DeviceProposal, DeviceSecret};
-use sqlx::{PgConnection, query_as, query_scalar};
+use protocol::sync::roster::ReaderPlace;
+use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 
 pub async fn insert(
@@ -132,4 +133,28 @@ pub async fn is_of(db: &mut PgConnection, branch: BranchId, id: DeviceId) -> sql
         id.0,
     );
     found.fetch_one(db).await
+}
+
+pub async fn place_reader(
+    db: &mut PgConnection,
+    branch: BranchId,
+    reader: DeviceId,
+    place: ReaderPlace,
+) -> sqlx::Result<()> {
+    let (place, machine) = match place {
+        ReaderPlace::Door => ("door", None),
+        ReaderPlace::Entry => ("entry", None),
+        ReaderPlace::Exit => ("exit", None),
+        ReaderPlace::Machine(machine) => ("machine", Some(machine.0)),
+    };
+    query!(
+        "UPDATE devices SET place = $3, place_machine_id = $4 WHERE id = $2 AND branch_id = $1",
+        branch.0,
+        reader.0,
+        place,
+        machine,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
 }

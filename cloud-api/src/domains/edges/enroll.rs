@@ -3,6 +3,7 @@
 use super::code::EnrollCode;
 use super::store;
 use crate::app::App;
+use crate::domains::sessions;
 use crate::http::{ClientAddress, Error, Json, Problem, Refusal, Result};
 use crate::ids::{BranchId, EdgeId};
 use axum::extract::State;
@@ -75,6 +76,8 @@ async fn redeem(
         agent_version: &request.agent_version,
     };
     let edge = store::replace(db, &new, now).await?;
+    // What its predecessor knew of the floor.
+    sessions::tell_new_edge(db, found.branch_id, &app.clock).await?;
     store::use_code(db, &code.sha256(), edge, now).await?;
     Ok((found.branch_id, edge))
 }

@@ -112,3 +112,27 @@ pub async fn of_member(db: &mut PgConnection, member: MemberId) -> sqlx::Result<
     .fetch_all(db)
     .await
 }
+
+/// A card that was given out at a branch, under the id it got there. `false` if it is somebody's.
+pub async fn adopt(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    (member, id): (MemberId, CredentialId),
+    (kind, uid_hash): (&str, &[u8; 32]),
+    now: OffsetDateTime,
+) -> sqlx::Result<bool> {
+    query!(
+        "INSERT INTO credentials (id, organization_id, member_id, kind, uid_hash, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        id.0,
+        organization.0,
+        member.0,
+        kind,
+        uid_hash.as_slice(),
+        now,
+    )
+    .execute(&mut *db)
+    .await?;
+    let owner = query_scalar!("SELECT member_id FROM credentials WHERE id = $1", id.0);
+    Ok(owner.fetch_optional(db).await? == Some(member))
+}

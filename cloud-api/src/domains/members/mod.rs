@@ -24,6 +24,7 @@ pub use window::{AccessWindow, Day, TimeOfDay};
 use crate::domains::organizations;
 use crate::http::{Error, OnConstraint, Result};
 use crate::ids::{CredentialId, MemberId, MembershipId, OrganizationId};
+use protocol::sync::roster::{CredentialKind as ToldKind, RosterKind};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -189,6 +190,30 @@ pub async fn add_credential(
         .on_constraint("credentials_public_key_key", taken)?;
     roster::tell_credentials(db, organization, &[credential.id]).await?;
     Ok(credential)
+}
+
+/// Takes over a card that staff gave out at a branch.
+pub async fn adopt_card(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    (member, id): (MemberId, CredentialId),
+    kind: &ToldKind,
+    now: OffsetDateTime,
+) -> Result<()> {
+    lock(db, organization, member).await?;
+    let card = match kind {
+        ToldKind::NfcUid { uid_hash } => ("nfc_uid", uid_hash),
+        ToldKind::Sun { uid_hash } => ("sun", uid_hash),
+        ToldKind::Phone { .. } => return Err(Error::Conflict("no_card")),
+    };
+    let is_adopted = credential_store::adopt(db, organization, (member, id), card, now).await?;
+    // Of a card that is somebody else's the branch is told that it is gone.
+    if !is_adopted {
+        let gone = RosterKind::Credential.removed(id.0);
+        roster::tell_all(db, organization, &gone).await?;
+        return Err(Error::Conflict("credential_taken"));
+    }
+    Ok(roster::tell_credentials(db, organization, &[id]).await?)
 }
 
 /// Switches a card or phone off for a while, or on again.

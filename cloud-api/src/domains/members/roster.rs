@@ -39,6 +39,18 @@ pub async fn tell_credentials(
     tell_credentials_to(db, &places, credentials).await
 }
 
+/// Tells all branches one thing.
+pub async fn tell_all(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    change: &Change,
+) -> anyhow::Result<()> {
+    for place in roster_store::places(db, organization).await? {
+        registry_changed_all(db, place.id, std::slice::from_ref(change)).await?;
+    }
+    Ok(())
+}
+
 /// Tells a new branch of everybody; the caller holds the organization alone.
 pub async fn tell_branch(
     db: &mut PgConnection,

@@ -3,7 +3,7 @@
 use super::chunk::{Chunk, Unusable};
 use super::store;
 use crate::app::App;
-use crate::domains::activity;
+use crate::domains::{activity, sessions};
 use crate::ids::EdgeId;
 use crate::jobs::Job;
 use protocol::sync::batch::MachineTelemetry;
@@ -28,6 +28,7 @@ impl Job for Redate {
             return Ok(());
         };
         activity::redate(&mut db, self.edge, self.boot, offset_ms).await?;
+        sessions::redate(&mut db, self.edge, self.boot, offset_ms).await?;
         drop(db);
         while self.redate_some(app, offset_ms).await? {}
         Ok(())

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::floor::Picture;
+use crate::journal::BatchLimits;
 use protocol::ids::MemberId;
 use protocol::mqtt::payloads::{DecisionAction, DecisionMessage, DecisionOutcome, LinkMessage};
 use protocol::rules::Deed;
@@ -184,7 +185,7 @@ async fn what_holds_is_there_after_a_restart_though_its_facts_were_sent_and_dele
     branch.tap(DOOR, 1, &plain()).await;
     branch.tap(AT_ROWER, 2, &bens()).await;
     let before = branch.until(|picture| picture.state.machine_of(BEN).is_some()).await;
-    while let Some(batch) = branch.journal.read_batch(Default::default()).await.unwrap() {
+    while let Some(batch) = branch.journal.read_batch(BatchLimits::default()).await.unwrap() {
         branch.journal.acked(batch.epoch, batch.last_seq).await;
     }
 

@@ -4,6 +4,7 @@ use super::floor::{ADA, BEN, ROWER, bens, floor};
 use super::*;
 use crate::floor::{Asker, FloorAnswer, FloorRefusal, FloorRequest, Petition};
 use protocol::access::Reason;
+use protocol::ids::{LinkId, SessionId};
 use protocol::rules::{Deed, Means, Refusal};
 use protocol::sync::staff::{Act, StaffAct};
 use tokio::sync::oneshot;
@@ -15,6 +16,14 @@ impl Branch {
         let (reply, answer) = oneshot::channel();
         self.journal.ask(Petition { by, request, id: None, reply }).await.unwrap();
         answer
+    }
+
+    /// What the cloud asks for; what begins gets this id.
+    async fn app(&self, request: FloorRequest, id: u128) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let (by, id) = (Asker::App, Some(Uuid::from_u128(id)));
+        self.journal.ask(Petition { by, request, id, reply }).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), answer).await.expect("an answer").unwrap()
     }
 
     async fn ask(&self, request: FloorRequest) -> Answer {
@@ -182,4 +191,56 @@ async fn a_machine_that_staff_took_out_of_use_is_theirs_to_put_back() {
 
     assert_eq!(refused, Err(FloorRefusal::Rules(Refusal::MachineOutOfOrder)));
     assert!(lent.is_ok());
+}
+
+#[tokio::test]
+async fn in_the_app_and_at_the_door_at_once_is_one_stay_that_either_id_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut branch = floor(folder.path()).await;
+    branch.tap(DOOR, 1, &plain()).await;
+
+    let begun = branch.app(FloorRequest::CheckIn { member: ADA }, 77).await.unwrap();
+    let again = branch.app(FloorRequest::CheckIn { member: ADA }, 77).await.unwrap();
+    let end =
+        |id| FloorRequest::EndSession { member: ADA, session: SessionId(Uuid::from_u128(id)) };
+    let other = branch.app(end(78), 78).await;
+    let ended = branch.app(end(77), 77).await;
+
+    assert!(begun.is_repeat && again.is_repeat);
+    assert_eq!(other, Err(FloorRefusal::Rules(Refusal::NotInside)));
+    assert!(ended.is_ok());
+    branch.until(|picture| picture.state.session(ADA).is_none()).await;
+}
+
+#[tokio::test]
+async fn apps_let_nobody_in_whom_the_door_would_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut branch = floor(folder.path()).await;
+    branch.change(vec![setting("opening_hours", "{}")]).await;
+
+    let closed = branch.app(FloorRequest::CheckIn { member: ADA }, 1).await;
+    let by_hand = branch.ask(FloorRequest::CheckIn { member: ADA }).await;
+
+    assert_eq!(closed, Err(FloorRefusal::Access(Reason::Closed)));
+    assert!(by_hand.is_ok(), "staff see who stands before them");
+}
+
+#[tokio::test]
+async fn a_new_edge_takes_over_who_is_inside_and_since_when() {
+    let folder = tempfile::tempdir().unwrap();
+    let branch = floor(folder.path()).await;
+    let since_ms = i64::from(NOON_S) * 1_000 - 3_600_000;
+    let (session, link) = (SessionId(Uuid::from_u128(5)), LinkId(Uuid::from_u128(6)));
+    let adopt = FloorRequest::Adopt {
+        sessions: vec![(session, ADA, since_ms)],
+        links: vec![(link, ADA, ROWER, since_ms)],
+    };
+
+    branch.ask(adopt.clone()).await.unwrap();
+    branch.ask(adopt).await.unwrap();
+    let picture = branch.until(|picture| picture.state.machine_of(ADA) == Some(ROWER)).await;
+    let open = picture.state.session(ADA).unwrap();
+
+    assert_eq!((open.id, open.since_ms), (session, since_ms));
+    assert_eq!(open.ends_by_ms, since_ms + 4 * 3_600_000);
 }

@@ -7,7 +7,7 @@ use super::unpack::{SetAside, Unpacked};
 use crate::app::App;
 use crate::domains::edges::caller::EdgeCaller;
 use crate::domains::telemetry::{self, Chunk, Delivery};
-use crate::domains::{activity, edges};
+use crate::domains::{activity, branches, edges, sessions};
 use crate::http::{Error, Refusal, Result};
 use crate::ids::DeviceId;
 use axum::http::StatusCode;
@@ -24,6 +24,8 @@ struct Applied {
     set_aside: u64,
     /// When the newest sample of each chunk was taken, where that is certain.
     taken: Vec<OffsetDateTime>,
+    /// Something was journaled that stays and machines depend on.
+    has_facts: bool,
     /// When taps and sets were made, where that is certain.
     done: Vec<OffsetDateTime>,
 }
@@ -49,6 +51,9 @@ pub async fn apply(app: &App, caller: &EdgeCaller, mut batch: Unpacked) -> Resul
     tx.commit().await?;
     metrics::counter!("ingest_batches_total", "outcome" => "applied").increment(1);
     applied.count(app);
+    if applied.has_facts {
+        fold(app, caller).await;
+    }
     Ok(last_seq.unsigned_abs())
 }
 
@@ -73,6 +78,9 @@ pub async fn apply_ahead(app: &App, caller: &EdgeCaller, mut batch: Unpacked) ->
     tx.commit().await?;
     metrics::counter!("ingest_batches_total", "outcome" => "ahead").increment(1);
     applied.count(app);
+    if applied.has_facts {
+        fold(app, caller).await;
+    }
     Ok(())
 }
 
@@ -90,6 +98,20 @@ async fn begin(
     }
     let standing = store::lock_epoch(&mut tx, caller, epoch, now).await?;
     Ok((tx, standing))
+}
+
+/// What the facts come to. They are kept: what cannot be folded now is folded by a job.
+async fn fold(app: &App, caller: &EdgeCaller) {
+    let folded = async {
+        let branch = branches::by_id(&mut *app.db.acquire().await?, caller.branch).await?;
+        match branch {
+            Some(branch) => sessions::settle(app, branch.organization_id).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = folded.await {
+        tracing::error!(error = format!("{error:#}"), "facts are not folded yet");
+    }
 }
 
 fn out_of_order(expected_seq: i64) -> Error {
@@ -196,6 +218,8 @@ async fn write_events(
         }
     }
     applied.events = batch.events.len() as u64;
+    let dated = sort::dated(delivery, batch, offsets);
+    applied.has_facts = sessions::note(db, &dated).await?;
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use super::unpack::{SetAside, Unpacked};
 use crate::domains::activity::{self, Origin, Rows};
 use crate::domains::devices::{self, Adoption, SecretChange};
 use crate::domains::edges::caller::EdgeCaller;
+use crate::domains::sessions;
 use crate::domains::telemetry::Delivery;
 use crate::http::Result;
 use crate::ids::{BranchId, DeviceId};
@@ -117,6 +118,20 @@ pub fn into_rows(
     rows
 }
 
+/// Events with when they happened.
+pub fn dated<'a>(
+    delivery: Delivery,
+    batch: &'a Unpacked,
+    offsets: &Offsets,
+) -> Vec<(Origin, &'a Event)> {
+    let dated = |(&seq, (event, _)): (&i64, &'a (Event, Vec<u8>))| {
+        let mono_ms = happened_mono_ms(event);
+        let (at_ms, is_dated) = offsets.date(&event.stamp, mono_ms);
+        (Origin { delivery, seq, mono_ms, at_ms, is_dated }, event)
+    };
+    batch.events.iter().map(dated).collect()
+}
+
 fn put_aside(batch: &mut Unpacked, seq: i64, reason: &'static str, detail: String) {
     if let Some((event, content)) = batch.events.remove(&seq) {
         let device = event.source.device().map(Into::into);
@@ -129,6 +144,7 @@ fn objection(event: &Event, devices: &HashSet<DeviceId>) -> Option<(&'static str
     let device = event.source.device().map(DeviceId::from);
     let about = match &event.body {
         Body::Decision(decision) => Some(decision.reader.into()),
+        Body::Deed(deed) => sessions::machine_of(deed),
         _ => device,
     };
     if about.is_some_and(|about| !devices.contains(&about)) {
@@ -143,6 +159,8 @@ fn objection(event: &Event, devices: &HashSet<DeviceId>) -> Option<(&'static str
             | Body::DeviceProposed(_)
             | Body::DeviceSecret(_)
             | Body::Decision(_)
+            | Body::Deed(_)
+            | Body::StaffAct(_)
     );
     if needs_device && device.is_none() {
         return Some(("wrong_source", "only a device can tell this"));
