@@ -1,13 +1,21 @@
 //! What handlers and jobs share. One value, cheap to clone.
 
+use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domains::accounts::{Passwords, Throttle, Tokens};
+use crate::counters::Counters;
+use crate::domains::accounts::{Callers, Passwords, Throttle, Tokens};
 use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls, Watched};
 use crate::domains::organizations;
-use crate::events::Bus;
+use crate::events::{Bus, Relay};
 use crate::http::ops;
+use crate::http::rate::Rates;
 use crate::keys::Keys;
+use crate::outside::files::Files;
+use crate::outside::identity::Provider;
+use crate::outside::mail::{self, Mailer};
+use crate::outside::redis::Redis;
+use crate::outside::web;
 use crate::secrets::Secrets;
 use anyhow::Context;
 use sqlx::PgPool;
@@ -25,8 +33,19 @@ pub struct App {
     pub keys: Arc<Keys>,
     pub secrets: Arc<Secrets>,
     pub passwords: Passwords,
-    pub throttle: Arc<Throttle>,
+    pub redis: Option<Redis>,
+    pub counters: Counters,
+    pub rates: Rates,
+    pub throttle: Throttle,
     pub tokens: Arc<Tokens>,
+    pub callers: Arc<Callers>,
+    pub mailer: Arc<dyn Mailer>,
+    pub files: Files,
+    pub google: Arc<Provider>,
+    pub apple: Arc<Provider>,
+    pub cache: Cache,
+    /// Messages between instances.
+    pub relay: Relay,
     pub enroll_attempts: Arc<EnrollAttempts>,
     pub polls: Arc<Polls>,
     /// What is going on in the branches right now.
@@ -50,23 +69,43 @@ impl App {
         stop: CancellationToken,
     ) -> anyhow::Result<Self> {
         ops::recorder();
+        web::use_ring();
         let mut tx = db.begin().await?;
         let keys = Keys::load(&mut tx, clock.now()).await.context("no signing keys")?;
         let secrets = Secrets::new(&config.service);
         organizations::check_secrets(&mut tx, &secrets).await?;
         tx.commit().await?;
+        let redis = config.redis.url.as_ref().map(Redis::open).transpose()?;
+        let counters = Counters::new(redis.clone());
+        let (bus, callers) = (Bus::default(), Arc::<Callers>::default());
+        let told = Arc::clone(&callers);
+        bus.on_signal(move |signal| told.hear(signal));
+        let relay = Relay::new(redis.clone(), db.clone());
+        let cache = Cache::new(redis.clone(), clock.clone(), relay.clone());
+        let files = Files::open(&config.files, &config.service.state_dir)?;
+        let mailer = mail::open(&config.mail, &config.service.state_dir)?;
         Ok(Self {
             db,
             keys: Arc::new(keys),
             secrets: Arc::new(secrets),
             passwords: Passwords::new(&config.auth)?,
-            throttle: Arc::new(Throttle::new(&config.auth)),
+            rates: Rates::new(counters.clone(), &config.limits),
+            throttle: Throttle::new(counters.clone(), &config.auth),
+            counters,
+            redis,
             tokens: Arc::new(Tokens::new(config.auth.access_token_s)),
             enroll_attempts: Arc::default(),
             polls: Arc::default(),
             live: Arc::default(),
+            bus,
+            callers,
+            mailer,
+            google: Arc::new(Provider::google(&config.google)?),
+            apple: Arc::new(Provider::apple(&config.apple)?),
+            files,
+            cache,
+            relay,
             watched: Arc::default(),
-            bus: Bus::default(),
             batch_slots: Arc::new(Semaphore::new(config.edges.batch_concurrency)),
             config: Arc::new(config),
             clock,

@@ -31,6 +31,12 @@ macro_rules! id {
             }
         }
 
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
         impl From<Uuid> for $name {
             fn from(id: Uuid) -> Self {
                 Self(id)
@@ -60,6 +66,8 @@ id! {
     CommandId,
     /// Somebody who can log in.
     UserId,
+    /// A device that somebody is logged in with.
+    LoginId,
     /// Somebody who trains.
     MemberId,
     /// A member's right to use branches.

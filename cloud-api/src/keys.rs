@@ -1,5 +1,6 @@
 //! The cloud's signing keys: made at the first start, kept in the database, shared by all instances.
 
+use crate::app::App;
 use anyhow::Context;
 use ed25519_dalek::pkcs8::EncodePrivateKey;
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -7,7 +8,10 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use ring::hmac;
 use sqlx::PgConnection;
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 /// What a key signs. Keys are not shared between purposes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +27,9 @@ pub enum Purpose {
 /// All keys.
 #[derive(Debug)]
 pub struct Keys {
-    pub user_token: Ring,
+    user_token: RwLock<Arc<Ring>>,
+    /// When keys of tokens were looked for that are not known here.
+    looked_at: Mutex<Option<Instant>>,
     pub edge_token: Ring,
     pub branch: Ring,
 }
@@ -62,12 +68,99 @@ impl Keys {
     pub async fn load(db: &mut PgConnection, now: OffsetDateTime) -> anyhow::Result<Self> {
         sqlx::query!("SELECT pg_advisory_xact_lock($1)", START_LOCK).execute(&mut *db).await?;
         Ok(Self {
-            user_token: Ring::load(db, Purpose::UserToken, now).await?,
+            user_token: RwLock::new(Arc::new(Ring::load(db, Purpose::UserToken, now).await?)),
+            looked_at: Mutex::default(),
             edge_token: Ring::load(db, Purpose::EdgeToken, now).await?,
             branch: Ring::load(db, Purpose::Branch, now).await?,
         })
     }
 }
+
+impl Keys {
+    /// The keys of user tokens.
+    pub fn user_token(&self) -> Arc<Ring> {
+        Arc::clone(&self.user_token.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The keys that a user's token is verified with: one that is not known may be new, from another instance.
+    pub async fn user_token_for(&self, app: &App, token: &str) -> Arc<Ring> {
+        let known = self.user_token();
+        let kid = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid);
+        let is_new = kid.is_some_and(|kid| known.decoding(&kid).is_none());
+        if !is_new || !self.may_look() {
+            return known;
+        }
+        match self.reload_user_token(app).await {
+            Ok(()) => self.user_token(),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "keys cannot be read");
+                known
+            }
+        }
+    }
+
+    /// Reads the keys of user tokens anew.
+    pub async fn reload_user_token(&self, app: &App) -> anyhow::Result<()> {
+        let mut db = app.db.acquire().await?;
+        let ring = Ring::load(&mut db, Purpose::UserToken, app.clock.now()).await?;
+        *self.user_token.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        Ok(())
+    }
+
+    /// Anybody can make key numbers up, so the database is not asked for each.
+    fn may_look(&self) -> bool {
+        let mut looked_at = self.looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            return false;
+        }
+        *looked_at = Some(Instant::now());
+        true
+    }
+}
+
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Makes a new key that signs users' tokens from the next start or look on. The former one is believed for another
+/// week and a day, which is longer than a refresh token lasts unused.
+pub async fn rotate_user_token_key(
+    db: &mut PgConnection,
+    now: OffsetDateTime,
+) -> anyhow::Result<u16> {
+    sqlx::query!("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE").execute(&mut *db).await?;
+    sqlx::query!(
+        "DELETE FROM signing_keys WHERE purpose = 'user_token' AND retired_at < $1",
+        now - BELIEVED,
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(
+        "UPDATE signing_keys SET retired_at = $1
+         WHERE purpose = 'user_token' AND retired_at IS NULL",
+        now,
+    )
+    .execute(&mut *db)
+    .await?;
+    let ring = Ring::load(db, Purpose::UserToken, now).await?;
+    Ok(ring.key_id)
+}
+
+/// Reads the keys of user tokens every minute, until `stop`: another instance may have rotated them.
+pub async fn follow(app: App) -> anyhow::Result<()> {
+    let mut ticks = tokio::time::interval(FOLLOW_EVERY);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return Ok(()),
+            _ = ticks.tick() => {}
+        }
+        if let Err(error) = app.keys.reload_user_token(&app).await {
+            tracing::warn!(error = format!("{error:#}"), "keys cannot be read");
+        }
+    }
+}
+
+const FOLLOW_EVERY: Duration = Duration::from_mins(1);
+
+const BELIEVED: time::Duration = time::Duration::days(8);
 
 impl Ring {
     async fn load(
@@ -77,7 +170,7 @@ impl Ring {
     ) -> anyhow::Result<Self> {
         make_if_missing(&mut *db, purpose, now).await?;
         let rows = sqlx::query!(
-            "SELECT key_id, seed, retired_at FROM signing_keys WHERE purpose = $1
+            "SELECT key_id, seed FROM signing_keys WHERE purpose = $1
              ORDER BY retired_at IS NULL DESC, key_id DESC",
             purpose.name(),
         )

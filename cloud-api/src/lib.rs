@@ -1,9 +1,12 @@
 //! The cloud service: edges bring what happened in their branches, members' apps ask for it.
 
 pub mod app;
+pub mod audit;
+pub mod cache;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod counters;
 pub mod domains;
 pub mod events;
 pub mod http;
@@ -11,6 +14,7 @@ pub mod ids;
 pub mod jobs;
 pub mod keys;
 pub mod openapi;
+pub mod outside;
 pub mod postgres;
 pub mod router;
 pub mod secrets;

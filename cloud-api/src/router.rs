@@ -1,18 +1,23 @@
 //! Every route: one line per domain.
 
 use crate::app::App;
-use crate::domains::{accounts, edges, machines};
+use crate::domains::{accounts, edges, machines, users};
+use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
 use crate::openapi;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 /// The whole service.
 pub fn router(app: &App) -> Router {
     let (routes, document) = documented().split_for_parts();
-    let routes = routes.with_state(app.clone());
-    layers::around(routes.merge(openapi::pages(&openapi::complete(document))), app)
+    let document = openapi::complete(document);
+    let rules = Rules::of(&document).expect("every route declares what it needs");
+    let gate = from_fn_with_state((app.clone(), rules), gate);
+    let routes = routes.layer(gate).with_state(app.clone());
+    layers::around(routes.merge(openapi::pages(&document)), app)
 }
 
 /// What the routes say of themselves, without serving them.
@@ -23,10 +28,11 @@ pub fn document() -> OpenApi {
 fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .merge(ops::router())
+        .merge(accounts::well_known())
         .nest("/api/v1", api())
         .nest("/edge/v1", edges::router())
 }
 
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(accounts::router()).merge(machines::router())
+    OpenApiRouter::new().merge(accounts::router()).merge(machines::router()).merge(users::router())
 }

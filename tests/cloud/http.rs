@@ -99,6 +99,22 @@ async fn aliases_without_version_or_prefix_are_the_same_routes() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_version_that_there_is_not_is_refused() -> Result<()> {
+    let api = Api::new().await?;
+    let ask = |name: &str, version: &str| {
+        Request::get("/api/v1/machines").header(name, version).body(Body::empty())
+    };
+
+    let unknown = api.call(ask("accept-version", "2")?).await?;
+    let known = api.call(ask("x-api-version", "v1")?).await?;
+
+    assert_eq!(unknown.status, 406);
+    assert_eq!(unknown.json()?["code"], "unsupported_version");
+    assert_eq!((known.status.as_u16(), known.headers["x-api-version"].to_str()?), (401, "1"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn only_listed_origins_may_call() -> Result<()> {
     let api = Api::new().await?;
     let preflight = |origin: &str| {

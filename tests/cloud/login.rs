@@ -76,9 +76,9 @@ async fn a_token_of_somebody_who_is_suspended_is_worth_nothing() -> Result<()> {
     sqlx::query("UPDATE users SET status = 'suspended'").execute(&api.app.db).await?;
 
     let answer = api.get("/api/v1/machines", Some(&token)).await?;
-    assert_eq!((answer.status.as_u16(), code(&answer)?), (401, json!("account_suspended")));
+    assert_eq!((answer.status.as_u16(), code(&answer)?), (403, json!("account_suspended")));
     let login = log_in(&api, "ada@example.com", PASSWORD).await?;
-    assert_eq!((login.status.as_u16(), code(&login)?), (401, json!("account_suspended")));
+    assert_eq!((login.status.as_u16(), code(&login)?), (403, json!("account_suspended")));
     Ok(())
 }
 

@@ -1,17 +1,23 @@
 //! Tests of the cloud: its router in this process over a database of each test's own. One module per domain.
 
+mod accounts;
+mod authorization;
 mod batches;
 mod branch_devices;
 mod changes;
 mod commands;
 mod contract;
+mod dead_letters;
 mod decisions;
 mod edge;
 mod edge_commands;
 mod enroll;
 mod events_ahead;
+mod files;
 mod gym;
+mod hostile;
 mod http;
+mod limits;
 mod login;
 mod machines;
 mod member_commands;
@@ -21,5 +27,7 @@ mod private_postgres;
 mod rollups;
 mod server;
 mod sessions;
+mod shared;
 mod state;
 mod tokens;
+mod walk;

@@ -5,8 +5,11 @@ use anyhow::Result;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use cloud_api::config::Secret;
+use cloud_api::outside::mail::Inbox;
 use cloud_api::{App, Clock, Config};
 use serde_json::Value;
+use std::sync::Arc;
+use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
@@ -18,9 +21,13 @@ const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
 pub struct Api {
     /// Its state: clock, pool, keys.
     pub app: App,
+    /// Where its letters arrive.
+    pub inbox: Inbox,
     router: axum::Router,
     // The pool is gone before its database. Another instance over it has none of its own.
     db: Option<Db>,
+    // Where it keeps files.
+    _state: Option<TempDir>,
 }
 
 /// What it answered.
@@ -45,16 +52,22 @@ impl Api {
         config.auth.hash_memory_kib = 8;
         config.auth.hash_passes = 1;
         config.service.secrets_key = Some(Secret::from("ab".repeat(32)));
+        let state = tempfile::tempdir()?;
+        config.service.state_dir = state.path().to_owned();
         let db = Db::new().await?;
-        let app =
+        config.auth.failed_login_ms = 0;
+        let mut app =
             App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;
+        let inbox = Inbox::default();
+        app.mailer = Arc::new(inbox.clone());
         let router = cloud_api::router(&app);
-        Ok(Self { app, router, db: Some(db) })
+        Ok(Self { app, inbox, router, db: Some(db), _state: Some(state) })
     }
 
     /// Another instance, over the database of one that lives longer.
     pub fn over(app: App) -> Self {
-        Self { router: cloud_api::router(&app), app, db: None }
+        let (router, inbox) = (cloud_api::router(&app), Inbox::default());
+        Self { app, inbox, router, db: None, _state: None }
     }
 
     /// Its database.

@@ -33,6 +33,8 @@ impl Cloud {
         let log = folder.join("cloud-api.log");
         let mut cloud = Self { address, env: Vec::new(), log, process: None };
         cloud.env("GYMWIRE_HTTP__BIND", &address);
+        // Tests ask again and again until something has happened.
+        cloud.env("GYMWIRE_LIMITS__ADMIN", "1000000");
         // Else a key file would be made in the folder of the tests.
         cloud.env("GYMWIRE_SERVICE__SECRETS_KEY", &"ab".repeat(32));
         cloud

@@ -8,6 +8,7 @@ mod serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags};
 use crate::domains::accounts::Passwords;
+use crate::openapi;
 use crate::postgres::{self, Postgres};
 use crate::router;
 use crate::secrets::Secrets;
@@ -46,6 +47,8 @@ enum Command {
     Migrate,
     /// Print the API document (`OpenAPI`, JSON).
     Openapi,
+    /// Print the API as a Postman collection (JSON).
+    Postman,
     /// Fill an empty database with a demo gym, and print everything needed to log in as anybody there.
     Seed(seed::Seed),
     /// Make organizations, branches, people and devices.
@@ -89,6 +92,10 @@ impl Arguments {
                 let database = Database::open(load(flags)?).await?;
                 let done = admin.run(&database).await;
                 database.close().await.and(done)
+            }
+            Command::Postman => {
+                let document = serde_json::to_value(router::document())?;
+                print(&serde_json::to_string_pretty(&openapi::collection(&document))?)
             }
             Command::Openapi => print(&router::document().to_pretty_json()?),
         }

@@ -8,6 +8,7 @@ use crate::domains::{edges, telemetry};
 use crate::events;
 use crate::http::{ops, server};
 use crate::jobs;
+use crate::keys;
 use crate::postgres::{self, Postgres, private};
 use crate::router::router;
 use anyhow::{Context, anyhow};
@@ -65,6 +66,9 @@ async fn run(
 /// What every instance does besides answering.
 fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
     tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
+    tasks.spawn(app.relay.clone().run(app.stop.clone()));
+    tasks.spawn(events::outbox::run(app.clone()));
+    tasks.spawn(keys::follow(app.clone()));
     tasks.spawn(edges::share_live(app.clone()));
     tasks.spawn(ops::tidy_metrics(app.stop.clone()));
     tasks.spawn(jobs::run(app.clone()));

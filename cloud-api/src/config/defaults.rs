@@ -1,6 +1,9 @@
 //! What counts where nothing is said.
 
-use super::{Auth, Database, Edges, Environment, Http, Log, LogFormat, Service, Telemetry};
+use super::{
+    Auth, Database, Edges, Environment, FileStore, Files, Http, Limits, Log, LogFormat, Mail,
+    MailCarrier, Service, Telemetry,
+};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -48,12 +51,48 @@ impl Default for Auth {
     fn default() -> Self {
         Self {
             access_token_s: 15 * 60,
+            refresh_token_s: 7 * 24 * 60 * 60,
+            require_verified_email: false,
             hash_memory_kib: 19_456,
             hash_passes: 2,
             hash_concurrency: 2,
             max_failures: 5,
+            max_failures_per_account: 50,
             max_failures_per_address: 300,
             failure_window_s: 15 * 60,
+            failed_login_ms: 400,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { window_s: 15 * 60, anonymous: 3_000, user: 100, premium: 500, admin: 1_000 }
+    }
+}
+
+impl Default for Mail {
+    fn default() -> Self {
+        Self {
+            carrier: MailCarrier::Folder,
+            from: "Gymwire <gymwire@localhost.localdomain>".to_owned(),
+            link_base: "http://localhost:3000".to_owned(),
+            smtp_url: None,
+            sendgrid_key: None,
+            sendgrid_url: "https://api.sendgrid.com".to_owned(),
+        }
+    }
+}
+
+impl Default for Files {
+    fn default() -> Self {
+        Self {
+            store: FileStore::Folder,
+            bucket: None,
+            region: "us-east-1".to_owned(),
+            endpoint: None,
+            access_key: None,
+            secret_key: None,
         }
     }
 }

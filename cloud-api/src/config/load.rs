@@ -64,6 +64,9 @@ fn short_names() -> Figment {
     let mut figment = Figment::new();
     for (name, key) in [
         ("DATABASE_URL", "database.url"),
+        ("REDIS_URL", "redis.url"),
+        ("SENDGRID_API_KEY", "mail.sendgrid_key"),
+        ("SMTP_URL", "mail.smtp_url"),
         ("LOG_LEVEL", "log.level"),
         ("APP_ENV", "service.environment"),
     ] {

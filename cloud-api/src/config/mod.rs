@@ -19,6 +19,12 @@ pub struct Config {
     pub http: Http,
     pub database: Database,
     pub auth: Auth,
+    pub limits: Limits,
+    pub mail: Mail,
+    pub files: Files,
+    pub google: Provider,
+    pub apple: Provider,
+    pub redis: Redis,
     pub edges: Edges,
     pub telemetry: Telemetry,
     pub log: Log,
@@ -89,6 +95,10 @@ pub struct Database {
 #[serde(default, deny_unknown_fields)]
 pub struct Auth {
     pub access_token_s: u32,
+    /// A login ends when it was not used for so long.
+    pub refresh_token_s: u32,
+    /// Whether an account can be used only once its address is confirmed.
+    pub require_verified_email: bool,
     /// Argon2id: memory and passes per password.
     pub hash_memory_kib: u32,
     pub hash_passes: u32,
@@ -96,9 +106,93 @@ pub struct Auth {
     pub hash_concurrency: usize,
     /// Failed logins per account and address within `failure_window_s`.
     pub max_failures: u32,
+    /// Failed logins per account, from wherever.
+    pub max_failures_per_account: u32,
     /// Failed logins per address alone; high, since a gym's members share one.
     pub max_failures_per_address: u32,
     pub failure_window_s: u64,
+    /// A login that fails is answered after so long at least, so that the time tells nothing.
+    pub failed_login_ms: u64,
+}
+
+/// `[limits]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub window_s: u64,
+    /// Calls without a valid token, per address; high, since a gym's members share one.
+    pub anonymous: u32,
+    /// Calls of a user, by plan.
+    pub user: u32,
+    pub premium: u32,
+    /// Calls of a moderator, a member of staff or an admin.
+    pub admin: u32,
+}
+
+/// `[mail]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Mail {
+    pub carrier: MailCarrier,
+    /// Who writes: an address, or `Name <address>`.
+    pub from: String,
+    /// Pages of the app that links in letters lead to.
+    pub link_base: String,
+    /// `smtps://user:password@host` (465), or `smtp://…?tls=required` (587).
+    pub smtp_url: Option<Secret>,
+    pub sendgrid_key: Option<Secret>,
+    pub sendgrid_url: String,
+}
+
+/// How letters travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailCarrier {
+    /// They stay in `mail` below the state folder.
+    Folder,
+    Smtp,
+    Sendgrid,
+}
+
+/// `[files]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    pub store: FileStore,
+    /// Of S3, or of what is compatible with it.
+    pub bucket: Option<String>,
+    pub region: String,
+    /// Where it is not Amazon's.
+    pub endpoint: Option<String>,
+    pub access_key: Option<String>,
+    pub secret_key: Option<Secret>,
+}
+
+/// Where files are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileStore {
+    /// `files` below the state folder.
+    Folder,
+    S3,
+}
+
+/// `[google]` and `[apple]`
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provider {
+    /// Apps that id tokens may be made for.
+    pub client_ids: Vec<String>,
+    /// Where the provider publishes its keys, if not where it always does.
+    pub keys_url: Option<String>,
+}
+
+/// `[redis]`
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redis {
+    /// Also taken from `REDIS_URL`; unset, every instance counts and remembers for itself.
+    pub url: Option<Secret>,
 }
 
 /// `[edges]`
@@ -168,11 +262,18 @@ impl Config {
             ("database.connect_timeout_s", self.database.connect_timeout_s),
             ("database.statement_timeout_s", self.database.statement_timeout_s),
             ("auth.access_token_s", self.auth.access_token_s.into()),
+            ("auth.refresh_token_s", self.auth.refresh_token_s.into()),
             ("auth.hash_passes", self.auth.hash_passes.into()),
             ("auth.hash_concurrency", self.auth.hash_concurrency as u64),
             ("auth.max_failures", self.auth.max_failures.into()),
+            ("auth.max_failures_per_account", self.auth.max_failures_per_account.into()),
             ("auth.max_failures_per_address", self.auth.max_failures_per_address.into()),
             ("auth.failure_window_s", self.auth.failure_window_s),
+            ("limits.window_s", self.limits.window_s),
+            ("limits.anonymous", self.limits.anonymous.into()),
+            ("limits.user", self.limits.user.into()),
+            ("limits.premium", self.limits.premium.into()),
+            ("limits.admin", self.limits.admin.into()),
             ("edges.access_token_s", self.edges.access_token_s.into()),
             ("edges.conflict_silence_s", self.edges.conflict_silence_s.into()),
             ("edges.batch_concurrency", self.edges.batch_concurrency as u64),

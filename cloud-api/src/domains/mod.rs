@@ -10,3 +10,4 @@ pub mod members;
 pub mod organizations;
 pub mod sessions;
 pub mod telemetry;
+pub mod users;

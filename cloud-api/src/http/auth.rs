@@ -1,9 +1,9 @@
 //! Who calls, and what they may.
 
 use super::error::{Error, Result};
-use crate::app::App;
-use crate::domains::accounts::{self, Role};
-use crate::ids::{BranchId, OrganizationId, UserId};
+use super::permission::Permission;
+use crate::domains::accounts::{Plan, Role};
+use crate::ids::{BranchId, LoginId, OrganizationId, UserId};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
@@ -12,17 +12,13 @@ use axum::http::{HeaderMap, header};
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub user: UserId,
+    /// The login that the token belongs to.
+    pub login: LoginId,
     pub organization: OrganizationId,
     pub role: Role,
+    pub plan: Plan,
     /// Branches that a member of staff works at.
     pub branches: Vec<BranchId>,
-}
-
-/// Something that not everybody may do. Routes name theirs in the API document, as scope of `bearer`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Permission {
-    /// `machines.view`: machines of the caller's branches, and what they measured.
-    ViewMachines,
 }
 
 /// Which branches a caller sees.
@@ -35,19 +31,16 @@ pub enum Scope<'a> {
 }
 
 impl Caller {
-    /// Refuses who may not.
-    pub fn may(&self, permission: Permission) -> Result<()> {
-        let is_allowed = match permission {
-            Permission::ViewMachines => matches!(self.role, Role::Admin | Role::Staff),
-        };
-        if is_allowed { Ok(()) } else { Err(Error::Forbidden) }
+    /// Whether they may. What a route always needs is asked at the gate; this is for what depends on the request.
+    pub fn has(&self, permission: Permission) -> bool {
+        permission.is_given_to(self.role, self.plan)
     }
 
     /// The branches whose things this caller may see.
     pub fn scope(&self) -> Scope<'_> {
         match self.role {
             Role::Admin => Scope::Organization(self.organization),
-            Role::Staff | Role::Member => Scope::Branches(&self.branches),
+            Role::Staff | Role::Moderator | Role::Member => Scope::Branches(&self.branches),
         }
     }
 
@@ -60,12 +53,12 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<App> for Caller {
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
-        let token = bearer(&parts.headers)?;
-        accounts::identify(app, token).await
+    /// The gate has put them there, if the route's declaration asks for a user.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self> {
+        parts.extensions.get::<Self>().cloned().ok_or(Error::Unauthorized("unauthorized"))
     }
 }
 

@@ -17,6 +17,8 @@ pub enum Error {
     NotFound,
     /// The caller is known but may not.
     Forbidden,
+    /// The caller is known, and may not use their account.
+    Barred(&'static str),
     /// Nobody in particular calls, or with a token that is not (or no longer) good.
     Unauthorized(&'static str),
     /// The request contradicts what is there.
@@ -80,8 +82,10 @@ impl Error {
     fn problem(&self) -> Problem {
         match self {
             Self::NotFound | Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
-            Self::Forbidden => Problem::new(StatusCode::FORBIDDEN, "forbidden"),
-            Self::Unauthorized(code) => Problem::new(StatusCode::UNAUTHORIZED, code),
+            Self::Forbidden => Problem::new(StatusCode::FORBIDDEN, "forbidden")
+                .detailed("Insufficient permissions"),
+            Self::Barred(code) => Problem::new(StatusCode::FORBIDDEN, code),
+            Self::Unauthorized(code) => Problem::new(StatusCode::UNAUTHORIZED, code).explained(),
             Self::Conflict(code) => Problem::new(StatusCode::CONFLICT, code),
             Self::Invalid(report) => invalid(report.iter().map(|(path, error)| FieldError {
                 field: path.to_string(),

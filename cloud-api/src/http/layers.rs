@@ -2,6 +2,7 @@
 
 use super::error::Error;
 use super::observe::observe;
+use super::rate;
 use crate::app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
@@ -34,23 +35,30 @@ pub fn around(routes: Router, app: &App) -> Router {
     Router::new().fallback_service(MapRequestLayer::new(resolve_alias).layer(layered))
 }
 
-/// `/api/…` and `/v1/…` are the current version, `/api/v1/…`.
+/// `/api/…` and `/v1/…` are the current version, `/api/v1/…`. What has a second name there is found under both.
 fn resolve_alias(mut request: Request) -> Request {
     let path = request.uri().path();
     let rest = match path.strip_prefix("/api/") {
-        Some(rest) if rest.starts_with("v1/") || rest == "v1" => return request,
-        Some(rest) => rest,
+        Some(rest) => rest.strip_prefix("v1/").unwrap_or(rest),
         None => match path.strip_prefix("/v1/") {
             Some(rest) => rest,
             None => return request,
         },
     };
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+    let rest = renamed(rest);
     if let Ok(uri) = format!("/api/v1/{rest}{query}").parse::<Uri>() {
         *request.uri_mut() = uri;
     }
     request
 }
+
+/// The path that serves what another path names.
+fn renamed(rest: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == rest).map_or(rest, |(_, path)| path)
+}
+
+const ALIASES: [(&str, &str); 1] = [("users/register", "auth/register")];
 
 /// What is already packed (batches, changes) is left alone.
 fn is_worth_compressing() -> impl Predicate {
@@ -85,9 +93,19 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::AUTHORIZATION,
             HeaderName::from_static("x-requested-with"),
             HeaderName::from_static("idempotency-key"),
+            header::IF_NONE_MATCH,
         ])
-        .expose_headers([HeaderName::from_static("x-request-id"), header::ETAG])
+        .expose_headers(exposed())
         .max_age(Duration::from_mins(10))
+}
+
+/// What pages may read besides the plain ones.
+fn exposed() -> Vec<HeaderName> {
+    let named = ["x-request-id", "x-api-version", "idempotency-replayed"];
+    let mut exposed: Vec<_> = named.into_iter().map(HeaderName::from_static).collect();
+    exposed.extend([header::ETAG, header::RETRY_AFTER]);
+    exposed.extend(rate::HEADERS);
+    exposed
 }
 
 async fn secure(mut response: Response) -> Response {
@@ -125,6 +143,8 @@ mod tests {
     fn aliases_name_the_current_version() {
         assert_eq!(resolved("/api/machines?limit=2"), "/api/v1/machines?limit=2");
         assert_eq!(resolved("/v1/machines"), "/api/v1/machines");
+        assert_eq!(resolved("/api/users/register"), "/api/v1/auth/register");
+        assert_eq!(resolved("/api/v1/users/register"), "/api/v1/auth/register");
     }
 
     #[test]

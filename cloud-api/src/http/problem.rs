@@ -83,11 +83,22 @@ impl Problem {
             StatusCode::REQUEST_TIMEOUT => "request_timeout",
             StatusCode::PAYLOAD_TOO_LARGE => "payload_too_large",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "unsupported_media_type",
+            StatusCode::TOO_MANY_REQUESTS => "rate_limited",
             StatusCode::SERVICE_UNAVAILABLE => "unavailable",
             status if status.is_server_error() => "internal",
             _ => "bad_request",
         };
         Self::new(status, code)
+    }
+
+    /// Says what is wrong with a token.
+    pub(super) fn explained(self) -> Self {
+        match self.code {
+            "unauthorized" => self.detailed("No token provided"),
+            "invalid_token" => self.detailed("Invalid token"),
+            "token_expired" => self.detailed("Invalid token: it is over"),
+            _ => self,
+        }
     }
 
     pub(super) fn detailed(mut self, detail: impl Into<String>) -> Self {

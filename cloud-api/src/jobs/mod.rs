@@ -5,7 +5,7 @@
 mod queue;
 mod runner;
 
-pub use queue::enqueue;
+pub use queue::{FailedJob, enqueue, failed, retry};
 pub use runner::{run, run_due_jobs};
 
 use crate::app::App;

@@ -1,6 +1,7 @@
 //! SQL of the queue: `SKIP LOCKED`, leases, retries with back-off.
 
 use super::Job;
+use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, query, query_as};
 use time::{Duration, OffsetDateTime};
@@ -79,6 +80,39 @@ pub async fn fail(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// A job that was given up.
+#[derive(Debug, Serialize)]
+pub struct FailedJob {
+    pub id: Uuid,
+    pub kind: String,
+    pub attempts: i32,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub failed_at: Option<OffsetDateTime>,
+    pub last_error: Option<String>,
+}
+
+/// Those that were given up, the newest first.
+pub async fn failed(db: &mut PgConnection) -> sqlx::Result<Vec<FailedJob>> {
+    query_as!(
+        FailedJob,
+        "SELECT id, kind, attempts, failed_at, last_error FROM jobs
+         WHERE failed_at IS NOT NULL ORDER BY failed_at DESC LIMIT 1000",
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// Gives one that was given up another chance; `false` if there is none.
+pub async fn retry(db: &mut PgConnection, job: Uuid, now: OffsetDateTime) -> sqlx::Result<bool> {
+    let queued = query!(
+        "UPDATE jobs SET failed_at = NULL, attempts = 0, run_at = $2, locked_until = NULL
+         WHERE id = $1 AND failed_at IS NOT NULL",
+        job,
+        now,
+    );
+    Ok(queued.execute(db).await?.rows_affected() == 1)
 }
 
 /// About a day in all.

@@ -3,7 +3,10 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{edges, sessions, telemetry};
+use crate::domains::{accounts, edges, sessions, telemetry};
+use crate::events::outbox;
+use crate::http::idempotency;
+use crate::outside::mail;
 use anyhow::{Context, bail};
 use std::time::Duration as StdDuration;
 use time::Duration;
@@ -44,7 +47,10 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::minutes(1), &edges::ExpireCommands).await?;
     every(app, Duration::minutes(1), &sessions::Pass).await?;
     every(app, Duration::seconds(2), &sessions::Provisional).await?;
-    every(app, Duration::HOUR, &edges::ForgetExpired).await
+    every(app, Duration::HOUR, &edges::ForgetExpired).await?;
+    every(app, Duration::HOUR, &idempotency::ForgetAnswers).await?;
+    every(app, Duration::HOUR, &accounts::ForgetLogins).await?;
+    every(app, Duration::HOUR, &outbox::ForgetEvents).await
 }
 
 async fn every<J: Job>(app: &App, period: Duration, job: &J) -> anyhow::Result<()> {
@@ -85,6 +91,11 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,
         edges::ExpireCommands::KIND => start::<edges::ExpireCommands>(app, job).await,
         edges::ForgetExpired::KIND => start::<edges::ForgetExpired>(app, job).await,
+        idempotency::ForgetAnswers::KIND => start::<idempotency::ForgetAnswers>(app, job).await,
+        mail::SendLetter::KIND => start::<mail::SendLetter>(app, job).await,
+        accounts::WriteTo::KIND => start::<accounts::WriteTo>(app, job).await,
+        accounts::ForgetLogins::KIND => start::<accounts::ForgetLogins>(app, job).await,
+        outbox::ForgetEvents::KIND => start::<outbox::ForgetEvents>(app, job).await,
         // Left by a newer version that runs beside this one: it will take it.
         kind => bail!("a job of the unknown kind {kind}"),
     }

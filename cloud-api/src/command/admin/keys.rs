@@ -3,11 +3,15 @@
 use super::Output;
 use crate::command::Database;
 use crate::domains::edges;
+use crate::keys::rotate_user_token_key;
 use clap::Args;
 use serde_json::json;
 
 #[derive(Debug, Args)]
 pub struct RotateKeys {
+    /// The key of users' tokens instead. Instances sign with it within a minute.
+    #[arg(long)]
+    user_tokens: bool,
     #[command(flatten)]
     output: Output,
 }
@@ -15,7 +19,12 @@ pub struct RotateKeys {
 impl RotateKeys {
     pub async fn run(self, database: &Database) -> anyhow::Result<()> {
         let mut tx = database.pool().begin().await?;
-        let key_id = edges::rotate_branch_key(&mut tx, database.clock.now()).await?;
+        let now = database.clock.now();
+        let key_id = if self.user_tokens {
+            rotate_user_token_key(&mut tx, now).await?
+        } else {
+            edges::rotate_branch_key(&mut tx, now).await?
+        };
         tx.commit().await?;
         self.output.show(&json!({ "key_id": key_id }))
     }

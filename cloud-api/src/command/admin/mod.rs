@@ -3,6 +3,7 @@
 mod branch;
 mod credentials;
 mod devices;
+mod failed_jobs;
 mod find;
 mod import;
 mod keys;
@@ -69,6 +70,10 @@ pub enum Admin {
     /// A new key that signs what branches are told. They hear of it under the former one, which they go on
     /// believing.
     RotateKeys(keys::RotateKeys),
+    /// Jobs that were given up, with their last error.
+    FailedJobs(failed_jobs::FailedJobs),
+    /// Another chance for a job that was given up.
+    RetryJob(failed_jobs::RetryJob),
     /// Branches believe a replaced key no more, as after a leak. A branch that was not heard since `rotate-keys` has
     /// to be enrolled again.
     RetireKey(keys::RetireKey),
@@ -110,6 +115,8 @@ impl Admin {
             Self::CreateObserver(command) => command.run(database).await,
             Self::EnrollCode(command) => command.run(database).await,
             Self::RotateKeys(command) => command.run(database).await,
+            Self::FailedJobs(command) => command.run(database).await,
+            Self::RetryJob(command) => command.run(database).await,
             Self::RetireKey(command) => command.run(database).await,
         }
     }

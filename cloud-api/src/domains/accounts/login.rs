@@ -1,20 +1,24 @@
-//! `/auth/login`: a password for an access token.
+//! `/auth/login`: a password for tokens. What fails takes the same time, whether or not there is an account.
 
-use super::model::{Email, Status, User};
-use super::store;
+use super::factor::{self, Verdict};
+use super::model::Email;
+use super::session::{self, Device, Entrant, LoggedIn};
+use super::store::{self, LoginUser};
+use super::{admit, throttle};
 use crate::app::App;
-use crate::http::{ClientAddress, Error, Json, Problem, Refusal, Result, Valid};
+use crate::audit;
+use crate::http::{Error, Json, Origin, Problem, Result, Valid};
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
 use garde::Validate;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
 use utoipa::ToSchema;
 
 /// Who wants to log in.
 #[derive(Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
-pub struct Login {
+pub struct Credentials {
     /// Upper and lower case are the same.
     #[garde(length(chars, min = 3, max = 254))]
     #[schema(min_length = 3, max_length = 254, example = "ada@example.com")]
@@ -23,67 +27,74 @@ pub struct Login {
     #[garde(length(chars, min = 1, max = 1024))]
     #[schema(min_length = 1, max_length = 1024, format = Password)]
     pub password: String,
-}
-
-/// A successful login.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct LoggedIn {
-    /// To be sent as `Authorization: Bearer`.
-    pub access_token: String,
-    /// Always `Bearer`.
-    #[schema(example = "Bearer")]
-    pub token_type: &'static str,
-    /// Seconds that the token is good for.
-    #[schema(example = 900)]
-    pub expires_in: u32,
-    /// Who logged in.
-    pub user: User,
+    /// What is used to log in.
+    #[garde(dive)]
+    pub device: Option<Device>,
+    /// Of the second factor, where it is on: six digits of the app, or a recovery code.
+    #[garde(length(chars, min = 6, max = 40))]
+    #[schema(min_length = 6, max_length = 40, example = "123456")]
+    pub code: Option<String>,
 }
 
 /// Log in with e-mail address and password.
-///
-/// The access token is good for 15 minutes and then the password is asked for again: refresh tokens do not
-/// exist yet.
-#[utoipa::path(post, path = "/auth/login", tag = "accounts", security(()), request_body = Login, responses(
+#[utoipa::path(post, path = "/auth/login", tag = "accounts", security(()), request_body = Credentials, responses(
     (status = 200, body = LoggedIn),
     (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_credentials`, or with the right password `account_suspended`, `account_disabled`"),
+     description = "`invalid_credentials`; with the right password `second_factor_required`, `invalid_code`"),
+    (status = 403, body = Problem, content_type = "application/problem+json",
+     description = "with the right password: `account_suspended`, `account_disabled`, `email_not_verified`"),
     (status = 429, body = Problem, content_type = "application/problem+json",
      description = "`too_many_attempts`; `Retry-After` says when to try again")))]
 pub async fn log_in(
     State(app): State<App>,
-    from: ClientAddress,
-    Valid(login): Valid<Login>,
+    origin: Origin,
+    Valid(login): Valid<Credentials>,
 ) -> Result<Json<LoggedIn>> {
-    let wrong = Error::Unauthorized("invalid_credentials");
-    let Ok(email) = login.email.parse::<Email>() else { return Err(wrong) };
-    let from = from.network();
-    app.throttle.attempt(&email, from).map_err(too_many)?;
-    let found = store::by_email(&mut *app.db.acquire().await?, &email).await?;
-    let known = found.as_ref().and_then(|found| found.password_hash.clone());
-
-    let is_right = app.passwords.verify(login.password, known).await?;
-
-    let found = found.filter(|_| is_right).ok_or(wrong)?;
-    app.throttle.succeeded(&email, from);
-    match found.status {
-        Status::Active => {}
-        Status::Suspended => return Err(Error::Unauthorized("account_suspended")),
-        Status::Disabled => return Err(Error::Unauthorized("account_disabled")),
+    let not_before = Instant::now() + Duration::from_millis(app.config.auth.failed_login_ms);
+    let found = prove(&app, &login, &origin).await;
+    if let Err(Error::Unauthorized(_)) = &found {
+        sleep_until(not_before).await;
     }
-    let access_token = app.tokens.issue(&found.user, &app.keys.user_token, app.clock.now())?;
-    tracing::info!(user_id = %found.user.id, "logged in");
-    Ok(Json(LoggedIn {
-        access_token,
-        token_type: "Bearer",
-        expires_in: app.tokens.lifetime_s(),
-        user: found.user,
-    }))
+    let found = found?;
+    admit(&app, found.status)?;
+    let mut tx = app.db.begin().await?;
+    let who = Entrant::from(found);
+    let logged_in = session::open(&app, &mut tx, who, login.device.as_ref(), &origin).await?;
+    tx.commit().await?;
+    Ok(Json(logged_in))
 }
 
-fn too_many(wait: Duration) -> Error {
-    Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts")
-        .detail("too many failed logins; wait before the next")
-        .header(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1))
-        .into()
+/// The user whose password it is. An old hash is replaced.
+async fn prove(app: &App, login: &Credentials, origin: &Origin) -> Result<LoginUser> {
+    let now = app.clock.now();
+    let wrong = || Error::Unauthorized("invalid_credentials");
+    let email = login.email.parse::<Email>().map_err(|_| wrong())?;
+    let from = origin.address.network();
+    let allowed = app.throttle.attempt(&email, from, app.clock.now_ms()).await;
+    allowed.map_err(throttle::too_many)?;
+    let found = store::by_email(&mut *app.db.acquire().await?, &email, now).await?;
+    let known = found.as_ref().and_then(|found| found.password_hash.clone());
+
+    let proof = app.passwords.verify(login.password.clone(), known.clone()).await?;
+
+    let mut db = app.db.acquire().await?;
+    let Some(found) = found.filter(|_| proof.is_right) else {
+        let entry = audit::Entry::new("login.failed").from(origin);
+        audit::record(&mut db, &entry, now).await?;
+        return Err(wrong());
+    };
+    let verdict = factor::check(app, &mut db, found.user.id, login.code.as_deref()).await?;
+    if verdict == Verdict::Wrong {
+        let entry = audit::Entry::new("login.failed").on(found.user.id).from(origin);
+        audit::record(&mut db, &entry, now).await?;
+        return Err(Error::Unauthorized("invalid_code"));
+    }
+    app.throttle.succeeded(&email, from).await;
+    if verdict == Verdict::Missing {
+        return Err(Error::Unauthorized("second_factor_required"));
+    }
+    if let (Some(new), Some(old)) = (proof.better_hash, known) {
+        store::replace_hash(&mut db, found.user.id, &old, &new).await?;
+    }
+    Ok(found)
 }

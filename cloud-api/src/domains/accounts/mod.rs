@@ -1,16 +1,41 @@
-//! Who can log in: users with one role, staff with their branches, passwords and access tokens.
+//! Who can log in: users with one role, staff with their branches, passwords, logins and their tokens.
 //! A user belongs to one organization; e-mail addresses are unique over all of them.
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
+mod callers;
+mod change_password;
+mod factor;
+mod factor_store;
+mod federated;
+mod forgot_password;
+mod identity_store;
+mod jobs;
+mod jwks;
 mod login;
+mod login_store;
+mod logout;
+mod mail_token;
+mod mail_token_store;
 mod model;
 mod password;
+mod refresh;
+mod register;
+mod reset_password;
 mod roster;
+mod second_factor;
+mod session;
+mod sessions;
 mod store;
 mod throttle;
 mod token;
+mod verify_email;
 
-pub use model::{Email, NewUser, Role, Status, User};
-pub use password::Passwords;
+pub use callers::Callers;
+pub use forgot_password::WriteTo;
+pub use jobs::ForgetLogins;
+pub use model::{Email, NewUser, Plan, Role, Status, User};
+pub use password::{Passwords, plain_text, text_block};
 pub use roster::tell_branch;
 pub use throttle::Throttle;
 pub use token::Tokens;
@@ -25,7 +50,29 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(login::log_in))
+    OpenApiRouter::new()
+        .routes(routes!(register::register))
+        .routes(routes!(login::log_in))
+        .routes(routes!(refresh::refresh_tokens))
+        .routes(routes!(logout::log_out))
+        .routes(routes!(sessions::list_logins))
+        .routes(routes!(sessions::end_login))
+        .routes(routes!(verify_email::verify_email))
+        .routes(routes!(forgot_password::resend_verification))
+        .routes(routes!(forgot_password::forgot_password))
+        .routes(routes!(reset_password::reset_password))
+        .routes(routes!(change_password::change_password))
+        .routes(routes!(change_password::change_email))
+        .routes(routes!(federated::sign_in_with_google))
+        .routes(routes!(federated::sign_in_with_apple))
+        .routes(routes!(second_factor::begin_second_factor))
+        .routes(routes!(second_factor::confirm_second_factor))
+        .routes(routes!(second_factor::disable_second_factor))
+}
+
+/// What has no version: it is found by its name.
+pub fn well_known() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(jwks::read_keys))
 }
 
 /// Makes a user. Branches are told of admins at once, of staff when they are added to the branch.
@@ -50,15 +97,23 @@ pub async fn add_to_branch(
     roster::tell_of(db, branch, user).await
 }
 
-/// The user whom an access token names, as they are now: roles, branches and suspensions count at once.
+/// The user whom an access token names, as they are now: roles, branches, logouts and suspensions count at once.
 pub async fn identify(app: &App, token: &str) -> Result<Caller> {
-    let claims = app.tokens.verify(token, &app.keys.user_token, app.clock.now())?;
-    let mut db = app.db.acquire().await?;
-    let found = store::caller(&mut db, claims.user()).await?;
-    let found = found.ok_or(Error::Unauthorized("invalid_token"))?;
-    match found.status {
-        Status::Active => Ok(found.caller),
-        Status::Suspended => Err(Error::Unauthorized("account_suspended")),
-        Status::Disabled => Err(Error::Unauthorized("account_disabled")),
+    let keys = app.keys.user_token_for(app, token).await;
+    let verified = app.tokens.verify(token, &keys, app.clock.now())?;
+    let found = app.callers.find(app, verified).await?;
+    let found = found.ok_or(Error::Unauthorized("token_revoked"))?;
+    admit(app, found.status)?;
+    Ok(found.caller)
+}
+
+/// Refuses whoever may not use their account.
+fn admit(app: &App, status: Status) -> Result<()> {
+    match status {
+        Status::Active => Ok(()),
+        Status::Pending if !app.config.auth.require_verified_email => Ok(()),
+        Status::Pending => Err(Error::Barred("email_not_verified")),
+        Status::Suspended => Err(Error::Barred("account_suspended")),
+        Status::Disabled => Err(Error::Barred("account_disabled")),
     }
 }

@@ -16,8 +16,19 @@ pub enum Role {
     Admin,
     /// Works at some branches.
     Staff,
+    /// Looks after what members post.
+    Moderator,
     /// Trains.
     Member,
+}
+
+/// What somebody has paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
+#[serde(rename_all = "snake_case")]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum Plan {
+    Free,
+    Premium,
 }
 
 /// Whether somebody may use the account.
@@ -25,6 +36,8 @@ pub enum Role {
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Status {
+    /// The address was not confirmed yet.
+    Pending,
     Active,
     Suspended,
     Disabled,
@@ -97,6 +110,7 @@ impl fmt::Display for Role {
         f.write_str(match self {
             Self::Admin => "admin",
             Self::Staff => "staff",
+            Self::Moderator => "moderator",
             Self::Member => "member",
         })
     }

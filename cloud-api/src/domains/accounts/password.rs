@@ -1,6 +1,8 @@
-//! Passwords: argon2id, a few at a time and off the async threads, so that logins cannot stall the service.
+//! Passwords: argon2id, a few at a time and off the async threads, so that logins cannot stall the service. Imported
+//! bcrypt hashes are verified too, and replaced when their password is used.
 
 use crate::config::Auth;
+use crate::http::{Error, Result};
 use anyhow::{Context, anyhow};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
@@ -8,6 +10,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use zxcvbn::{Score, zxcvbn};
 
 /// Hashes and verifies.
 #[derive(Debug, Clone)]
@@ -16,6 +19,14 @@ pub struct Passwords {
     slots: Arc<Semaphore>,
     /// Verified in place of the hash of a user that does not exist, to take the same time.
     decoy: Arc<str>,
+}
+
+/// What verifying found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proof {
+    pub is_right: bool,
+    /// A hash of the right password as it is made today, where the known one is weaker.
+    pub better_hash: Option<String>,
 }
 
 impl Passwords {
@@ -39,16 +50,17 @@ impl Passwords {
     }
 
     /// Whether the password is the one that was hashed. Without a hash: no, in the same time.
-    pub async fn verify(&self, password: String, known: Option<String>) -> anyhow::Result<bool> {
+    pub async fn verify(&self, password: String, known: Option<String>) -> anyhow::Result<Proof> {
         let _slot = self.slots.acquire().await?;
         let argon2 = self.argon2.clone();
         let decoy = Arc::clone(&self.decoy);
         spawn_blocking(move || {
-            let exists = known.is_some();
             let text = known.as_deref().unwrap_or(&decoy);
-            let hash = PasswordHash::new(text).map_err(|error| anyhow!("{error}"))?;
-            let is_same = argon2.verify_password(password.as_bytes(), &hash).is_ok();
-            Ok(is_same && exists)
+            let is_same = is_password(&argon2, &password, text)?;
+            let is_right = is_same && known.is_some();
+            let is_weak = is_right && is_outdated(&argon2, text);
+            let better_hash = is_weak.then(|| hash(&argon2, &password)).transpose()?;
+            Ok(Proof { is_right, better_hash })
         })
         .await
         .context("a password was not checked")?
@@ -58,4 +70,112 @@ impl Passwords {
 fn hash(argon2: &Argon2<'_>, password: &str) -> anyhow::Result<String> {
     let hash = argon2.hash_password(password.as_bytes()).map_err(|error| anyhow!("{error}"))?;
     Ok(hash.to_string())
+}
+
+fn is_password(argon2: &Argon2<'_>, password: &str, known: &str) -> anyhow::Result<bool> {
+    if is_bcrypt(known) {
+        return Ok(bcrypt::verify(password, known).unwrap_or(false));
+    }
+    let known = PasswordHash::new(known).map_err(|error| anyhow!("{error}"))?;
+    Ok(argon2.verify_password(password.as_bytes(), &known).is_ok())
+}
+
+/// `$2a$`, `$2b$`, `$2y$`
+fn is_bcrypt(known: &str) -> bool {
+    known.starts_with("$2")
+}
+
+/// Made otherwise than hashes are made today.
+fn is_outdated(argon2: &Argon2<'_>, known: &str) -> bool {
+    let Ok(parsed) = PasswordHash::new(known) else { return true };
+    let today = argon2.params();
+    Params::try_from(&parsed).map_or(true, |params| {
+        params.m_cost() != today.m_cost() || params.t_cost() != today.t_cost()
+    })
+}
+
+/// Refuses what is guessed soon: common and leaked passwords, patterns, and the words given with it.
+pub async fn check_strength(field: &'static str, password: &str, words: &[&str]) -> Result<()> {
+    // What stands behind this many characters makes no guess shorter, and costs time to look at.
+    let password: String = password.chars().take(LOOKED_AT).collect();
+    let words: Vec<String> = words.iter().flat_map(|text| pieces(text)).collect();
+    let estimate = spawn_blocking(move || {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        zxcvbn(&password, &words)
+    });
+    let estimate = estimate.await.context("a password was not looked at")?;
+    if estimate.score() >= Score::Three {
+        return Ok(());
+    }
+    let warning = estimate.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+    let why = warning.map_or_else(|| "is guessed too soon".to_owned(), |w| w.to_string());
+    Err(Error::Field { field, code: "weak", message: why })
+}
+
+const LOOKED_AT: usize = 64;
+
+/// Whole and in words.
+fn pieces(text: &str) -> Vec<String> {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2);
+    std::iter::once(text).chain(words).map(str::to_owned).collect()
+}
+
+/// A rule for names: text that shows as it is.
+pub fn plain_text(text: &str, (): &()) -> garde::Result {
+    if text.chars().any(char::is_control) || text.trim().is_empty() {
+        return Err(garde::Error::new("has no visible characters, or control characters"));
+    }
+    Ok(())
+}
+
+/// A rule for longer texts, which may have lines.
+pub fn text_block(text: &str, (): &()) -> garde::Result {
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(garde::Error::new("has control characters"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(memory_kib: u32) -> Passwords {
+        let config = Auth { hash_memory_kib: memory_kib, hash_passes: 1, ..Auth::default() };
+        Passwords::new(&config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_imported_bcrypt_hash_is_verified_and_replaced() {
+        let known = bcrypt::hash("geheim", 4).unwrap();
+        let passwords = passwords(8);
+
+        let wrong = passwords.verify("other".to_owned(), Some(known.clone())).await.unwrap();
+        let right = passwords.verify("geheim".to_owned(), Some(known)).await.unwrap();
+
+        assert_eq!(wrong, Proof { is_right: false, better_hash: None });
+        let better = right.better_hash.unwrap();
+        assert!(right.is_right && better.starts_with("$argon2id$"), "{better}");
+        let again = passwords.verify("geheim".to_owned(), Some(better)).await.unwrap();
+        assert_eq!(again, Proof { is_right: true, better_hash: None });
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_costs_is_replaced() {
+        let known = passwords(16).hash("geheim".to_owned()).await.unwrap();
+
+        let proof = passwords(8).verify("geheim".to_owned(), Some(known)).await.unwrap();
+
+        assert!(proof.is_right && proof.better_hash.is_some());
+    }
+
+    #[tokio::test]
+    async fn weak_passwords_are_refused_and_strong_ones_are_not() {
+        for weak in ["password1", "qwertyuiop", "aaaaaaaaaaaa", "12345678910", "adalovelace1"] {
+            let words = ["ada.lovelace@example.com", "Ada Lovelace"];
+            let refused = check_strength("password", weak, &words).await;
+            assert!(matches!(refused, Err(Error::Field { code: "weak", .. })), "{weak}");
+        }
+        check_strength("password", "marble otter sings 7 tangos", &[]).await.unwrap();
+    }
 }

@@ -1,101 +1,70 @@
-//! Slows down guessing. Failures count per account and address; the ceiling per address alone is high, since a
-//! gym's members share one. Counted in memory, by instance.
+//! Slows down guessing. Failures count per account and address, and per account from everywhere; the ceiling per
+//! address alone is high, since a gym's members share one.
 
 use super::model::Email;
 use crate::config::Auth;
-use crate::http::ClientAddress;
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use crate::counters::Counters;
+use crate::http::{ClientAddress, Error, rate};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// Failed logins of the recent past.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Throttle {
+    counters: Counters,
     max_failures: u32,
+    max_per_account: u32,
     max_per_address: u32,
     window: Duration,
-    failures: Mutex<Failures>,
-}
-
-#[derive(Debug, Default)]
-struct Failures {
-    by_account: HashMap<(Email, ClientAddress), Count>,
-    by_address: HashMap<ClientAddress, Count>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Count {
-    failures: u32,
-    since: Instant,
 }
 
 impl Throttle {
-    pub fn new(config: &Auth) -> Self {
+    pub fn new(counters: Counters, config: &Auth) -> Self {
         Self {
+            counters,
             max_failures: config.max_failures,
+            max_per_account: config.max_failures_per_account,
             max_per_address: config.max_failures_per_address,
             window: Duration::from_secs(config.failure_window_s),
-            failures: Mutex::default(),
         }
     }
 
     /// Counts an attempt as failed before it is made, so that attempts made at the same time count too.
     /// Fails with the time to wait.
-    pub fn attempt(&self, email: &Email, from: ClientAddress) -> Result<(), Duration> {
-        let now = Instant::now();
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (email.clone(), from);
-        let account = self.current(&failures.by_account, &key, now);
-        let address = self.current(&failures.by_address, &from, now);
-        let full = [(account, self.max_failures), (address, self.max_per_address)];
-        let until = full.into_iter().filter(|(count, max)| count.failures >= *max);
-        if let Some(since) = until.map(|(count, _)| count.since).max() {
-            return Err((since + self.window).saturating_duration_since(now));
+    pub async fn attempt(
+        &self,
+        email: &Email,
+        from: ClientAddress,
+        now_ms: i64,
+    ) -> Result<(), Duration> {
+        let maxima = [self.max_failures, self.max_per_account, self.max_per_address];
+        let mut wait = None;
+        for (key, max) in keys(email, from).iter().zip(maxima) {
+            let count = self.counters.hit(key, self.window, now_ms).await;
+            if count.hits > max {
+                wait = wait.max(Some(count.left(now_ms)));
+            }
         }
-        make_room(&mut failures.by_account, now, self.window);
-        make_room(&mut failures.by_address, now, self.window);
-        failures.by_account.insert(key, account.plus_one());
-        failures.by_address.insert(from, address.plus_one());
-        Ok(())
+        wait.map_or(Ok(()), Err)
     }
 
     /// Takes a counted attempt back: the password was right.
-    pub fn succeeded(&self, email: &Email, from: ClientAddress) {
-        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.by_account.remove(&(email.clone(), from));
-        if let Some(count) = failures.by_address.get_mut(&from) {
-            count.failures = count.failures.saturating_sub(1);
-        }
-    }
-
-    fn current<K: Hash + Eq>(&self, counts: &HashMap<K, Count>, key: &K, now: Instant) -> Count {
-        let fresh = Count { failures: 0, since: now };
-        let known = counts.get(key).copied();
-        known.filter(|count| now.duration_since(count.since) < self.window).unwrap_or(fresh)
+    pub async fn succeeded(&self, email: &Email, from: ClientAddress) {
+        let [pair, account, address] = keys(email, from);
+        self.counters.forget(&pair).await;
+        self.counters.give_back(&account).await;
+        self.counters.give_back(&address).await;
     }
 }
 
-impl Count {
-    fn plus_one(self) -> Self {
-        Self { failures: self.failures + 1, ..self }
-    }
+/// The answer to one attempt too many.
+pub fn too_many(wait: Duration) -> Error {
+    rate::too_many("too_many_attempts", "too many failed logins", wait.as_secs() + 1)
 }
 
-/// Keeps memory flat: forgets what is over, and if that is not enough, everything.
-fn make_room<K: Hash + Eq>(counts: &mut HashMap<K, Count>, now: Instant, window: Duration) {
-    if counts.len() < MAX_ENTRIES {
-        return;
-    }
-    counts.retain(|_, count| now.duration_since(count.since) < window);
-    if counts.len() >= MAX_ENTRIES {
-        tracing::warn!("too many failed logins to count; counting anew");
-        counts.clear();
-    }
+fn keys(email: &Email, from: ClientAddress) -> [String; 3] {
+    let address = from.0;
+    [format!("login:{email}:{address}"), format!("login:{email}"), format!("login:{address}")]
 }
-
-const MAX_ENTRIES: usize = 100_000;
 
 #[cfg(test)]
 mod tests {
@@ -103,7 +72,13 @@ mod tests {
     use std::net::IpAddr;
 
     fn throttle() -> Throttle {
-        Throttle::new(&Auth { max_failures: 2, max_failures_per_address: 3, ..Auth::default() })
+        let config = Auth {
+            max_failures: 2,
+            max_failures_per_account: 3,
+            max_failures_per_address: 4,
+            ..Auth::default()
+        };
+        Throttle::new(Counters::default(), &config)
     }
 
     fn from(last: u8) -> ClientAddress {
@@ -114,34 +89,45 @@ mod tests {
         text.parse().unwrap()
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_account_is_closed_to_an_address_until_the_window_is_over() {
         let throttle = throttle();
-        throttle.attempt(&email("a@x"), from(1)).unwrap();
-        throttle.attempt(&email("a@x"), from(1)).unwrap();
+        throttle.attempt(&email("a@x"), from(1), 0).await.unwrap();
+        throttle.attempt(&email("a@x"), from(1), 0).await.unwrap();
 
-        let wait = throttle.attempt(&email("a@x"), from(1)).unwrap_err();
-        assert_eq!(throttle.attempt(&email("a@x"), from(2)), Ok(()));
-        tokio::time::advance(wait).await;
-        assert_eq!(throttle.attempt(&email("a@x"), from(1)), Ok(()));
+        let wait = throttle.attempt(&email("a@x"), from(1), 0).await.unwrap_err();
+
+        let later_ms = i64::try_from(wait.as_millis()).unwrap();
+        assert_eq!(throttle.attempt(&email("a@x"), from(1), later_ms).await, Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_address_has_its_own_higher_ceiling() {
+    #[tokio::test]
+    async fn guessing_from_many_addresses_closes_the_account() {
         let throttle = throttle();
-        for account in ["a@x", "b@x", "c@x"] {
-            throttle.attempt(&email(account), from(1)).unwrap();
+        for last in 1..=3 {
+            throttle.attempt(&email("a@x"), from(last), 0).await.unwrap();
         }
 
-        assert!(throttle.attempt(&email("d@x"), from(1)).is_err());
+        assert!(throttle.attempt(&email("a@x"), from(4), 0).await.is_err());
+        assert_eq!(throttle.attempt(&email("b@x"), from(4), 0).await, Ok(()));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
+    async fn an_address_has_its_own_higher_ceiling() {
+        let throttle = throttle();
+        for account in ["a@x", "b@x", "c@x", "d@x"] {
+            throttle.attempt(&email(account), from(1), 0).await.unwrap();
+        }
+
+        assert!(throttle.attempt(&email("e@x"), from(1), 0).await.is_err());
+    }
+
+    #[tokio::test]
     async fn a_success_clears_the_account() {
         let throttle = throttle();
         for _ in 0..5 {
-            throttle.attempt(&email("a@x"), from(1)).unwrap();
-            throttle.succeeded(&email("a@x"), from(1));
+            throttle.attempt(&email("a@x"), from(1), 0).await.unwrap();
+            throttle.succeeded(&email("a@x"), from(1)).await;
         }
     }
 }

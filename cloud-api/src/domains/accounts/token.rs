@@ -1,10 +1,11 @@
-//! Access tokens: `EdDSA` JWTs. A verified one is remembered, since a check costs up to 100 µs.
+//! Access and refresh tokens: `EdDSA` JWTs. A verified access token is remembered, since a check costs up to 100 µs.
 
-use super::model::{Role, User};
-use crate::http::{Error, Result};
-use crate::ids::{OrganizationId, UserId};
+use super::model::{Plan, Role, User};
+use crate::http::{Error, Permission, Result};
+use crate::ids::{LoginId, OrganizationId, UserId};
 use crate::keys::Ring;
 use jsonwebtoken::{Algorithm, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -13,29 +14,50 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// What an access token says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Claims {
+#[derive(Debug, Serialize, Deserialize)]
+struct AccessClaims {
     iss: String,
     aud: String,
     sub: UserId,
+    sid: LoginId,
     org: OrganizationId,
-    role: Role,
+    email: String,
+    role: String,
+    subscription: Plan,
+    scope: Vec<Permission>,
     iat: i64,
     exp: i64,
     jti: Uuid,
+}
+
+/// What a refresh token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct RefreshClaims {
+    iss: String,
+    aud: String,
+    sub: UserId,
+    sid: LoginId,
+    #[serde(rename = "type")]
+    kind: String,
+    device_id: Option<String>,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+}
+
+/// Who shows a good access token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verified {
+    pub user: UserId,
+    pub login: LoginId,
+    exp: i64,
 }
 
 /// Issues and verifies, and remembers what it verified.
 #[derive(Debug)]
 pub struct Tokens {
     lifetime_s: u32,
-    verified: Mutex<HashMap<[u8; 32], Claims>>,
-}
-
-impl Claims {
-    pub fn user(&self) -> UserId {
-        self.sub
-    }
+    verified: Mutex<HashMap<[u8; 32], Verified>>,
 }
 
 impl Tokens {
@@ -47,65 +69,132 @@ impl Tokens {
         self.lifetime_s
     }
 
-    pub fn issue(&self, user: &User, keys: &Ring, now: OffsetDateTime) -> anyhow::Result<String> {
+    pub fn issue(
+        &self,
+        user: &User,
+        plan: Plan,
+        login: LoginId,
+        keys: &Ring,
+        now: OffsetDateTime,
+    ) -> anyhow::Result<String> {
         let iat = now.unix_timestamp();
-        let claims = Claims {
+        let claims = AccessClaims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
             sub: user.id,
+            sid: login,
             org: user.organization_id,
-            role: user.role,
+            email: user.email.clone(),
+            role: role_name(user.role, plan),
+            subscription: plan,
+            scope: Permission::all_of(user.role, plan).collect(),
             iat,
             exp: iat + i64::from(self.lifetime_s),
             jti: Uuid::now_v7(),
         };
-        let kid = Some(keys.key_id().to_string());
-        let header = Header { kid, ..Header::new(Algorithm::EdDSA) };
-        Ok(jsonwebtoken::encode(&header, &claims, keys.encoding())?)
+        sign(&claims, keys)
     }
 
-    /// The claims of a token that is ours and not over.
-    pub fn verify(&self, token: &str, keys: &Ring, now: OffsetDateTime) -> Result<Claims> {
-        let digest: [u8; 32] = Sha256::digest(token).into();
-        let remembered = self.remembered(&digest);
-        let claims = match remembered {
-            Some(claims) => claims,
-            None => check_signature(token, keys).ok_or(Error::Unauthorized("invalid_token"))?,
+    /// Who shows a token that is ours and not over.
+    pub fn verify(&self, token: &str, keys: &Ring, now: OffsetDateTime) -> Result<Verified> {
+        let digest = digest(token);
+        let verified = if let Some(verified) = self.remembered(&digest) {
+            verified
+        } else {
+            let claims: AccessClaims = check_signature(token, keys, AUDIENCE).ok_or(INVALID)?;
+            if claims.iat > now.unix_timestamp() + MAX_SKEW_S {
+                return Err(INVALID);
+            }
+            Verified { user: claims.sub, login: claims.sid, exp: claims.exp }
         };
-        if claims.exp <= now.unix_timestamp() {
+        if verified.exp <= now.unix_timestamp() {
             return Err(Error::Unauthorized("token_expired"));
         }
-        self.remember(digest, &claims, now);
-        Ok(claims)
+        self.remember(digest, verified, now);
+        Ok(verified)
     }
 
-    fn remembered(&self, digest: &[u8; 32]) -> Option<Claims> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    fn remembered(&self, digest: &[u8; 32]) -> Option<Verified> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
     }
 
-    fn remember(&self, digest: [u8; 32], claims: &Claims, now: OffsetDateTime) {
+    fn remember(&self, digest: [u8; 32], token: Verified, now: OffsetDateTime) {
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= MAX_REMEMBERED {
-            verified.retain(|_, claims| claims.exp > now.unix_timestamp());
+            verified.retain(|_, known| known.exp > now.unix_timestamp());
         }
         if verified.len() < MAX_REMEMBERED {
-            verified.entry(digest).or_insert_with(|| claims.clone());
+            verified.insert(digest, token);
         }
     }
 }
 
+/// A new refresh token of a login.
+pub fn issue_refresh(
+    user: UserId,
+    login: LoginId,
+    device_id: Option<String>,
+    keys: &Ring,
+    now: OffsetDateTime,
+    expires_at: OffsetDateTime,
+) -> anyhow::Result<String> {
+    let claims = RefreshClaims {
+        iss: ISSUER.to_owned(),
+        aud: REFRESH_AUDIENCE.to_owned(),
+        sub: user,
+        sid: login,
+        kind: "refresh".to_owned(),
+        device_id,
+        iat: now.unix_timestamp(),
+        exp: expires_at.unix_timestamp(),
+        jti: Uuid::now_v7(),
+    };
+    sign(&claims, keys)
+}
+
+/// Whether a refresh token is ours and not over.
+pub fn is_refresh(token: &str, keys: &Ring, now: OffsetDateTime) -> bool {
+    let claims: Option<RefreshClaims> = check_signature(token, keys, REFRESH_AUDIENCE);
+    claims.is_some_and(|claims| claims.exp > now.unix_timestamp())
+}
+
+/// What is kept of a token.
+pub fn digest(token: &str) -> [u8; 32] {
+    Sha256::digest(token).into()
+}
+
+/// The role as apps know it: what members paid for shows in theirs.
+fn role_name(role: Role, plan: Plan) -> String {
+    match (role, plan) {
+        (Role::Member, Plan::Free) => "user".to_owned(),
+        (Role::Member, Plan::Premium) => "premium".to_owned(),
+        (role, _) => role.to_string(),
+    }
+}
+
+fn sign(claims: &impl Serialize, keys: &Ring) -> anyhow::Result<String> {
+    let kid = Some(keys.key_id().to_string());
+    let header = Header { kid, ..Header::new(Algorithm::EdDSA) };
+    Ok(jsonwebtoken::encode(&header, claims, keys.encoding())?)
+}
+
 /// Time is checked by the caller, against the Clock.
-fn check_signature(token: &str, keys: &Ring) -> Option<Claims> {
+fn check_signature<T: DeserializeOwned>(token: &str, keys: &Ring, audience: &str) -> Option<T> {
     let kid = jsonwebtoken::decode_header(token).ok()?.kid?;
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.validate_exp = false;
     validation.set_issuer(&[ISSUER]);
-    validation.set_audience(&[AUDIENCE]);
+    validation.set_audience(&[audience]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-    let data = jsonwebtoken::decode::<Claims>(token, keys.decoding(&kid)?, &validation).ok()?;
-    Some(data.claims)
+    Some(jsonwebtoken::decode::<T>(token, keys.decoding(&kid)?, &validation).ok()?.claims)
 }
+
+/// Any token that is not good.
+pub const INVALID: Error = Error::Unauthorized("invalid_token");
 
 const ISSUER: &str = "gymwire";
 const AUDIENCE: &str = "gymwire-api";
+const REFRESH_AUDIENCE: &str = "gymwire-refresh";
+/// By how much the clocks of our instances may differ.
+const MAX_SKEW_S: i64 = 60;
 const MAX_REMEMBERED: usize = 50_000;

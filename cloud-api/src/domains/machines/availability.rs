@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::domains::branches;
 use crate::domains::devices::MachineType;
 use crate::domains::edges;
-use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Permission, Problem, Query, Result};
+use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Problem, Query, Result};
 use crate::ids::{BranchId, DeviceId};
 use axum::extract::State;
 use axum::response::Response;
@@ -64,7 +64,7 @@ pub struct MachineAvailability {
 
 /// Tell which machines of the caller's branches are free right now.
 #[utoipa::path(get, path = "/machines/availability", tag = "machines", params(AvailabilityQuery, PageQuery),
-    security(("bearer" = ["machines.view"])), responses(
+    security(("bearer" = ["read:machines"])), responses(
     (status = 200, body = AvailabilityPage),
     (status = 304, description = "the same as what `If-None-Match` names"),
     (status = 404, body = Problem, content_type = "application/problem+json",
@@ -76,7 +76,6 @@ pub async fn read_availability(
     Query(page): Query<PageQuery>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    caller.may(Permission::ViewMachines)?;
     let after: Option<(String, DeviceId)> = page.after()?;
     let mut db = app.db.acquire().await?;
     if let Some(branch) = query.branch_id {

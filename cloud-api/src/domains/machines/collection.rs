@@ -5,7 +5,7 @@ use super::store;
 use crate::app::App;
 use crate::domains::branches;
 use crate::domains::devices::MachineType;
-use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Permission, Query, Result};
+use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Query, Result};
 use crate::ids::BranchId;
 use axum::extract::State;
 use axum::response::Response;
@@ -34,7 +34,7 @@ pub struct MachineFilter {
 
 /// List the machines of the caller's branches.
 #[utoipa::path(get, path = "/machines", tag = "machines", params(MachineFilter, PageQuery),
-    security(("bearer" = ["machines.view"])), responses(
+    security(("bearer" = ["read:machines"])), responses(
     (status = 200, body = Page<Machine>),
     (status = 304, description = "the same as what `If-None-Match` names")))]
 pub async fn list_machines(
@@ -44,7 +44,6 @@ pub async fn list_machines(
     Query(page): Query<PageQuery>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    caller.may(Permission::ViewMachines)?;
     let mut db = app.db.acquire().await?;
     if let Some(branch) = filter.branch_id {
         branches::visible(&mut db, &caller, branch).await?;

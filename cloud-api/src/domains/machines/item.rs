@@ -3,7 +3,7 @@
 use super::model::Machine;
 use super::store;
 use crate::app::App;
-use crate::http::{Caller, Error, IfNoneMatch, Path, Permission, Problem, Result};
+use crate::http::{Caller, Error, IfNoneMatch, Path, Problem, Result};
 use crate::ids::DeviceId;
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +11,7 @@ use axum::response::Response;
 /// Read one machine.
 #[utoipa::path(get, path = "/machines/{id}", tag = "machines",
     params(("id" = DeviceId, Path, description = "Id of the machine")),
-    security(("bearer" = ["machines.view"])), responses(
+    security(("bearer" = ["read:machines"])), responses(
     (status = 200, body = Machine),
     (status = 304, description = "the same as what `If-None-Match` names"),
     (status = 404, body = Problem, content_type = "application/problem+json",
@@ -22,7 +22,6 @@ pub async fn read_machine(
     Path(id): Path<DeviceId>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    caller.may(Permission::ViewMachines)?;
     let found = store::by_id(&mut *app.db.acquire().await?, caller.scope(), id).await?;
     known.answer(&found.ok_or(Error::NotFound)?)
 }

@@ -3,7 +3,7 @@
 use super::store;
 use crate::app::App;
 use crate::domains::telemetry::{self, Every, Point};
-use crate::http::{Caller, Error, IfNoneMatch, Path, Permission, Problem, Query, Result};
+use crate::http::{Caller, Error, IfNoneMatch, Path, Problem, Query, Result};
 use crate::ids::DeviceId;
 use axum::extract::State;
 use axum::response::Response;
@@ -97,7 +97,7 @@ pub struct Statistics {
 /// Read what a machine measured, in steps of 10 s, 1 min or 1 h.
 #[utoipa::path(get, path = "/machines/{id}/telemetry", tag = "machines",
     params(("id" = DeviceId, Path, description = "Id of the machine"), SeriesQuery),
-    security(("bearer" = ["machines.view"])), responses(
+    security(("bearer" = ["read:machines"])), responses(
     (status = 200, body = Series),
     (status = 304, description = "the same as what `If-None-Match` names"),
     (status = 404, body = Problem, content_type = "application/problem+json",
@@ -111,7 +111,6 @@ pub async fn read_machine_telemetry(
     Query(query): Query<SeriesQuery>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    caller.may(Permission::ViewMachines)?;
     let (from, to) = query.range(app.clock.now())?;
     let mut db = app.db.acquire().await?;
     let found = store::by_id(&mut db, caller.scope(), id).await?;

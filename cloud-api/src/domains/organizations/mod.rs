@@ -6,7 +6,7 @@ mod store;
 mod sun;
 
 pub use model::Organization;
-pub use store::{branches, by_name, only};
+pub use store::{branches, by_name, exists, only};
 pub use sun::{SUN_KEYS, SunKeys, check_secrets, sealed_sun_keys, set_sun_keys, sun_keys};
 
 use crate::http::Result;

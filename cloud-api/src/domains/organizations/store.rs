@@ -37,6 +37,12 @@ pub async fn only(db: &mut PgConnection) -> sqlx::Result<Option<Organization>> {
     Ok(if found.len() == 1 { found.pop() } else { None })
 }
 
+pub async fn exists(db: &mut PgConnection, id: OrganizationId) -> sqlx::Result<bool> {
+    query_scalar!(r#"SELECT EXISTS (SELECT FROM organizations WHERE id = $1) AS "exists!""#, id.0,)
+        .fetch_one(db)
+        .await
+}
+
 pub async fn credential_key(
     db: &mut PgConnection,
     organization: OrganizationId,

@@ -1,0 +1,137 @@
+//! The API document: what the routes do not say themselves, and the pages that show it.
+
+mod example;
+mod postman;
+
+pub use postman::collection;
+
+use crate::http::{IfNoneMatch, Problem};
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Redirect;
+use axum::routing::get;
+use serde_json::Value;
+use std::sync::Arc;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Content, ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+/// Title, security schemes and tags; routes are added to it.
+pub fn preamble() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(
+        info(
+            title = "Gymwire",
+            description = "Accounts, branches and machines of gyms, for apps; and the gateway for edge agents \
+                           (`/edge/v1`). `/api/*` and `/v1/*` are the same routes as `/api/v1/*`. Every error is \
+                           an RFC 9457 problem.",
+        ),
+        components(schemas(Problem)),
+        tags(
+            (name = "accounts", description = "Making an account, logging in and out"),
+            (name = "users", description = "What users tell about themselves"),
+            (name = "machines", description = "Machines, whether they are free, and what they measured"),
+            (name = "edges", description = "For edge agents"),
+            (name = "operations", description = "For operators: health and metrics"),
+        ),
+    )]
+    struct Preamble;
+    let mut document = <Preamble as utoipa::OpenApi>::openapi();
+    let components = document.components.get_or_insert_default();
+    for (name, description) in SCHEMES {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some(description));
+        components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
+    }
+    document
+}
+
+const SCHEMES: [(&str, &str); 2] = [
+    ("bearer", "Access token of a user, from `POST /api/v1/auth/login`. Scopes are permissions."),
+    ("edge", "Access token of an edge agent, from `POST /edge/v1/token`."),
+];
+
+/// Adds what is the same everywhere: the problem as default answer, and examples of bodies.
+pub fn complete(mut document: OpenApi) -> OpenApi {
+    add_examples(&mut document);
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let answer = ResponseBuilder::new()
+            .description("Any other error")
+            .content("application/problem+json", problem);
+        let responses = &mut operation.responses.responses;
+        for (status, response) in responses.iter_mut() {
+            if let RefOr::T(response) = response
+                && response.description.is_empty()
+            {
+                reason(status).clone_into(&mut response.description);
+            }
+        }
+        responses.insert("default".to_owned(), RefOr::T(answer.build()));
+    }
+    document
+}
+
+/// Bodies of JSON show what they look like.
+fn add_examples(document: &mut OpenApi) {
+    let schemas = serde_json::to_value(&document.components).unwrap_or_default();
+    let schemas = &schemas["schemas"];
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        if let Some(RefOr::T(body)) = &mut operation.request_body {
+            add_example(body.content.get_mut("application/json"), schemas);
+        }
+        for response in operation.responses.responses.values_mut() {
+            if let RefOr::T(response) = response {
+                add_example(response.content.get_mut("application/json"), schemas);
+            }
+        }
+    }
+}
+
+fn add_example(content: Option<&mut RefOr<Content>>, schemas: &Value) {
+    if let Some(RefOr::T(content)) = content
+        && content.example.is_none()
+    {
+        let schema = serde_json::to_value(&content.schema).unwrap_or_default();
+        content.example = Some(example::example_of(&schema, schemas));
+    }
+}
+
+/// What a status means, for answers that need no more words; the document has to have some.
+fn reason(status: &str) -> &'static str {
+    let status = StatusCode::from_bytes(status.as_bytes()).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or("An answer")
+}
+
+/// Every operation of a path.
+pub fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut path.get,
+        &mut path.put,
+        &mut path.post,
+        &mut path.delete,
+        &mut path.patch,
+        &mut path.options,
+        &mut path.head,
+        &mut path.trace,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
+/// `/api/v1/openapi.json`, and `/docs` to read it. Both work without the internet.
+pub fn pages(document: &OpenApi) -> Router {
+    let text: Arc<str> = document.to_json().unwrap_or_default().into();
+    let serve =
+        move |known: IfNoneMatch| async move { known.answer_bytes(text.as_bytes().to_vec()) };
+    let page = SwaggerUi::new("/docs").config(Config::new([DOCUMENT_PATH]).validator_url("none"));
+    Router::new()
+        .route(DOCUMENT_PATH, get(serve))
+        .merge(page)
+        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+}
+
+const DOCUMENT_PATH: &str = "/api/v1/openapi.json";

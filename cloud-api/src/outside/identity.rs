@@ -1,0 +1,167 @@
+//! Id tokens of Google and Apple (`OpenID` Connect): verified with the keys that the provider publishes, which are
+//! remembered and fetched anew when a token names one that is not known, at most once a minute.
+
+use super::web;
+use crate::config::Provider as Config;
+use anyhow::{Context, ensure};
+use jsonwebtoken::jwk::JwkSet;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::{Deserialize, Deserializer};
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use subtle::ConstantTimeEq;
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// One provider, as it is configured.
+#[derive(Debug)]
+pub struct Provider {
+    /// Apps that tokens may be made for; none, and nobody signs in like this.
+    client_ids: Vec<String>,
+    issuers: &'static [&'static str],
+    keys_url: String,
+    client: reqwest::Client,
+    keys: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    set: Option<JwkSet>,
+    looked_at: Option<Instant>,
+}
+
+/// Whom an id token names.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Identity {
+    #[serde(rename = "sub")]
+    pub subject: String,
+    pub email: Option<String>,
+    /// Apple writes it as text.
+    #[serde(default, deserialize_with = "truth")]
+    pub email_verified: bool,
+    pub name: Option<String>,
+    nonce: Option<String>,
+    azp: Option<String>,
+    iat: i64,
+    pub exp: i64,
+}
+
+/// Why an id token does not count.
+#[derive(Debug, thiserror::Error)]
+pub enum IdentityError {
+    /// Signing in like this is not offered here.
+    #[error("not configured")]
+    NotConfigured,
+    /// It is not good.
+    #[error("the token is not good")]
+    Refused,
+    /// The provider's keys cannot be had.
+    #[error("the provider does not answer: {0:#}")]
+    Away(anyhow::Error),
+}
+
+impl Provider {
+    pub fn google(config: &Config) -> anyhow::Result<Self> {
+        let issuers = &["https://accounts.google.com", "accounts.google.com"];
+        Self::new(config, issuers, "https://www.googleapis.com/oauth2/v3/certs")
+    }
+
+    pub fn apple(config: &Config) -> anyhow::Result<Self> {
+        let issuers = &["https://appleid.apple.com"];
+        Self::new(config, issuers, "https://appleid.apple.com/auth/keys")
+    }
+
+    fn new(
+        config: &Config,
+        issuers: &'static [&'static str],
+        keys_url: &str,
+    ) -> anyhow::Result<Self> {
+        let keys_url = config.keys_url.clone().unwrap_or_else(|| keys_url.to_owned());
+        let (client_ids, client) = (config.client_ids.clone(), web::client()?);
+        Ok(Self { client_ids, issuers, keys_url, client, keys: Mutex::default() })
+    }
+
+    /// Whom a token names, if it was made for us and for this nonce.
+    pub async fn verify(
+        &self,
+        token: &str,
+        nonce: &str,
+        now: OffsetDateTime,
+    ) -> Result<Identity, IdentityError> {
+        if self.client_ids.is_empty() {
+            return Err(IdentityError::NotConfigured);
+        }
+        let header = jsonwebtoken::decode_header(token).map_err(|_| IdentityError::Refused)?;
+        let kid = header.kid.ok_or(IdentityError::Refused)?;
+        let key = self.key(&kid).await.map_err(IdentityError::Away)?;
+        let key = key.ok_or(IdentityError::Refused)?;
+        let identity = self.check(token, &key).ok_or(IdentityError::Refused)?;
+        let now = now.unix_timestamp();
+        let is_timely = identity.exp + SKEW_S > now && identity.iat - SKEW_S <= now;
+        let authorized = identity.azp.as_ref().is_none_or(|azp| self.client_ids.contains(azp));
+        let is_ours = is_same_nonce(identity.nonce.as_deref(), nonce);
+        if is_timely && authorized && is_ours { Ok(identity) } else { Err(IdentityError::Refused) }
+    }
+
+    /// Time is checked by the caller, against the Clock.
+    fn check(&self, token: &str, key: &DecodingKey) -> Option<Identity> {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.validate_exp = false;
+        validation.set_issuer(self.issuers);
+        validation.set_audience(&self.client_ids);
+        validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+        Some(jsonwebtoken::decode::<Identity>(token, key, &validation).ok()?.claims)
+    }
+
+    async fn key(&self, kid: &str) -> anyhow::Result<Option<DecodingKey>> {
+        let mut known = self.keys.lock().await;
+        if let Some(key) = find(known.set.as_ref(), kid)? {
+            return Ok(Some(key));
+        }
+        if known.looked_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
+            // Without any keys it is the provider that fails, not the token.
+            ensure!(known.set.is_some(), "it did not a moment ago");
+            return Ok(None);
+        }
+        known.looked_at = Some(Instant::now());
+        known.set = Some(self.fetch().await?);
+        find(known.set.as_ref(), kid)
+    }
+
+    async fn fetch(&self) -> anyhow::Result<JwkSet> {
+        let answer = self.client.get(&self.keys_url).send().await;
+        let answer = answer.and_then(reqwest::Response::error_for_status);
+        Ok(answer.context("no keys")?.json().await?)
+    }
+}
+
+const SKEW_S: i64 = 60;
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+fn find(set: Option<&JwkSet>, kid: &str) -> anyhow::Result<Option<DecodingKey>> {
+    let key = set.and_then(|set| set.find(kid));
+    Ok(key.map(DecodingKey::from_jwk).transpose()?)
+}
+
+/// Apps give Apple a digest of the nonce, and Google the nonce itself.
+fn is_same_nonce(told: Option<&str>, nonce: &str) -> bool {
+    let Some(told) = told else { return false };
+    let digest = hex::encode(Sha256::digest(nonce));
+    let is_plain: bool = told.as_bytes().ct_eq(nonce.as_bytes()).into();
+    let is_digest: bool = told.as_bytes().ct_eq(digest.as_bytes()).into();
+    is_plain || is_digest
+}
+
+fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Truth {
+        Plain(bool),
+        Text(String),
+    }
+    Ok(match Truth::deserialize(deserializer)? {
+        Truth::Plain(is_true) => is_true,
+        Truth::Text(text) => text == "true",
+    })
+}

@@ -1,0 +1,133 @@
+//! What we write to people. Every letter has a text and an HTML part that say the same.
+
+use super::Rendered;
+use askama::Template;
+use serde::{Deserialize, Serialize};
+
+/// A letter and what stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Letter {
+    /// After registering: whose address it is.
+    VerifyEmail { name: String, link: String },
+    /// Somebody forgot a password.
+    ResetPassword { link: String },
+    /// The password is another one now.
+    PasswordChanged,
+    /// To the new address, before it is used.
+    ConfirmNewEmail { link: String },
+    /// To the old address, when another one is used.
+    EmailChanged,
+    /// Somebody logged in from a device that was not seen before.
+    NewDevice { device: String, when: String },
+    /// A refresh token was used twice: somebody may have copied it.
+    TokenReused,
+    /// The second factor was switched on or off.
+    SecondFactorChanged { is_on: bool },
+}
+
+/// What the templates show.
+#[derive(Debug, Template)]
+#[template(path = "letter.html")]
+struct Html<'a> {
+    subject: &'a str,
+    paragraphs: &'a [String],
+    link: Option<(&'a str, &'a str)>,
+}
+
+#[derive(Debug, Template)]
+#[template(path = "letter.txt")]
+struct Text<'a> {
+    paragraphs: &'a [String],
+    link: Option<(&'a str, &'a str)>,
+}
+
+/// Subject, paragraphs, and a link with what it does.
+type Parts<'a> = (&'static str, Vec<String>, Option<(&'static str, &'a str)>);
+
+impl Letter {
+    /// The whole letter to somebody.
+    pub fn render(&self, to: String) -> anyhow::Result<Rendered> {
+        let (subject, paragraphs, link) = self.parts();
+        let html = Html { subject, paragraphs: &paragraphs, link }.render()?;
+        let text = Text { paragraphs: &paragraphs, link }.render()?;
+        Ok(Rendered { to, subject: subject.to_owned(), text, html })
+    }
+
+    fn parts(&self) -> Parts<'_> {
+        let plain = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+        match self {
+            Self::VerifyEmail { name, link } => (
+                "Confirm your e-mail address",
+                vec![format!("Welcome, {name}."), CONFIRM.to_owned()],
+                Some(("Confirm the address", link)),
+            ),
+            Self::ResetPassword { link } => (
+                "Choose a new password",
+                plain(&["Somebody, hopefully you, asked for a new password.", RESET]),
+                Some(("Choose a new password", link)),
+            ),
+            Self::PasswordChanged => (
+                "Your password was changed",
+                plain(&["Your password was changed, and all devices were logged out.", NOT_YOU]),
+                None,
+            ),
+            Self::ConfirmNewEmail { link } => (
+                "Confirm your new e-mail address",
+                plain(&["This address is to be the new one of your account.", CONFIRM]),
+                Some(("Confirm the address", link)),
+            ),
+            Self::EmailChanged => (
+                "Your e-mail address was changed",
+                plain(&["Your account has another e-mail address from now on.", NOT_YOU]),
+                None,
+            ),
+            Self::NewDevice { device, when } => (
+                "A new device logged in",
+                vec![format!("{device} logged in to your account at {when}."), NOT_YOU.to_owned()],
+                None,
+            ),
+            Self::TokenReused => (
+                "A device was logged out",
+                plain(&[
+                    "The login of one of your devices was used twice, so it was ended.",
+                    NOT_YOU,
+                ]),
+                None,
+            ),
+            Self::SecondFactorChanged { is_on: true } => (
+                "Two-step login is on",
+                plain(&["From now on, logging in needs a code of your app.", NOT_YOU]),
+                None,
+            ),
+            Self::SecondFactorChanged { is_on: false } => (
+                "Two-step login is off",
+                plain(&["From now on, logging in needs the password only.", NOT_YOU]),
+                None,
+            ),
+        }
+    }
+}
+
+const CONFIRM: &str = "Please confirm this address. The link is good for one day.";
+const RESET: &str = "The link is good for one hour. If it was not you, nothing needs to be done.";
+const NOT_YOU: &str = "If this was not you, choose a new password at once and tell your gym.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_parts_say_the_same_and_html_is_escaped() {
+        let link = "https://gym.example/verify?token=a&b=c".to_owned();
+        let name = "<script>alert(1)</script>".to_owned();
+
+        let letter =
+            Letter::VerifyEmail { name, link }.render("ada@example.com".to_owned()).unwrap();
+
+        assert!(letter.text.contains("https://gym.example/verify?token=a&b=c"), "{}", letter.text);
+        assert!(letter.text.contains("one day") && letter.html.contains("one day"));
+        assert!(!letter.html.contains("<script>"), "{}", letter.html);
+        assert!(letter.html.contains("token=a&#38;b=c"), "{}", letter.html);
+    }
+}

@@ -1,0 +1,92 @@
+//! Accounts: making one, logging in and out, tokens, letters.
+
+mod factors;
+mod federated;
+mod letters;
+mod logins;
+mod passwords;
+mod registration;
+mod repeats;
+mod revocation;
+mod user_tokens;
+
+use crate::gym::Gym;
+use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::http::Request;
+use cloud_api::jobs::run_due_jobs;
+use cloud_api::outside::mail::Rendered;
+use serde_json::{Value, json};
+use tests::api::{Answer, Api};
+
+/// A cloud with one gym.
+async fn cloud() -> Result<(Api, Gym)> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    Ok((api, gym))
+}
+
+const STRONG: &str = "marble otter sings 7 tangos";
+
+async fn register(api: &Api, email: &str) -> Result<Answer> {
+    let new = json!({"email": email, "password": STRONG, "name": "Ada"});
+    api.post("/api/v1/auth/register", None, &new).await
+}
+
+/// The tokens of somebody new: access and refresh.
+async fn registered(api: &Api, email: &str) -> Result<(String, String)> {
+    tokens(&register(api, email).await?)
+}
+
+fn tokens(answer: &Answer) -> Result<(String, String)> {
+    let body = answer.json()?;
+    let text = |name: &str| body[name].as_str().map(str::to_owned).context(body.to_string());
+    Ok((text("access_token")?, text("refresh_token")?))
+}
+
+async fn log_in(api: &Api, email: &str, password: &str) -> Result<Answer> {
+    api.post("/api/v1/auth/login", None, &json!({"email": email, "password": password})).await
+}
+
+async fn refresh(api: &Api, token: &str) -> Result<Answer> {
+    api.post("/api/v1/auth/refresh", None, &json!({"refresh_token": token})).await
+}
+
+async fn profile(api: &Api, token: &str) -> Result<Answer> {
+    api.get("/api/v1/users/profile", Some(token)).await
+}
+
+async fn delete(api: &Api, path: &str, token: &str) -> Result<Answer> {
+    let request = Request::delete(path).header("authorization", format!("Bearer {token}"));
+    api.call(request.body(Body::empty())?).await
+}
+
+fn told(answer: &Answer) -> Result<(u16, Value)> {
+    Ok((answer.status.as_u16(), answer.json()?["code"].clone()))
+}
+
+/// Status and code of the first wrong field.
+fn field(answer: &Answer) -> Result<(u16, Value, Value)> {
+    let error = answer.json()?["errors"][0].clone();
+    Ok((answer.status.as_u16(), error["field"].clone(), error["code"].clone()))
+}
+
+/// What came by mail.
+async fn letters(api: &Api) -> Result<Vec<Rendered>> {
+    run_due_jobs(&api.app).await?;
+    Ok(api.inbox.take())
+}
+
+/// The token in the link of a letter.
+fn token_of(letter: &Rendered) -> Result<String> {
+    let (_, token) = letter.text.split_once("?token=").context("no link")?;
+    Ok(token.split_whitespace().next().unwrap_or_default().to_owned())
+}
+
+async fn verify(api: &Api, token: &str) -> Result<Answer> {
+    api.get(&format!("/api/v1/auth/verify-email?token={token}"), None).await
+}
+
+async fn count(api: &Api, sql: &'static str) -> Result<i64> {
+    Ok(sqlx::query_scalar(sql).fetch_one(&api.app.db).await?)
+}

@@ -1,0 +1,181 @@
+//! Walks the routes: each declares what it needs, and refuses everybody else.
+
+use crate::gym::{Gym, PASSWORD};
+use anyhow::{Context, Result};
+use axum::body::Body;
+use axum::http::Request;
+use cloud_api::domains::accounts::Role;
+use cloud_api::domains::devices::MachineType;
+use cloud_api::http::Permission;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tests::api::{Answer, Api};
+
+/// A route that asks for a user.
+struct Route {
+    method: String,
+    path: String,
+    permissions: Vec<Permission>,
+}
+
+fn routes() -> Result<Vec<Route>> {
+    let document = serde_json::to_value(cloud_api::router::document())?;
+    let mut routes = Vec::new();
+    for (path, operations) in document["paths"].as_object().into_iter().flatten() {
+        for (method, operation) in operations.as_object().into_iter().flatten() {
+            let Some(scopes) = operation["security"][0]["bearer"].as_array() else { continue };
+            let named = |scope: &Value| Permission::named(scope.as_str()?);
+            let permissions = scopes.iter().filter_map(named).collect();
+            routes.push(Route { method: method.to_uppercase(), path: path.clone(), permissions });
+        }
+    }
+    Ok(routes)
+}
+
+impl Route {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    async fn call(&self, api: &Api, path: &str, token: Option<&str>) -> Result<Answer> {
+        let mut request = Request::builder()
+            .method(self.method.as_str())
+            .uri(path)
+            .header("content-type", "application/json");
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        api.call(request.body(Body::from("{}"))?).await
+    }
+}
+
+fn told(answer: &Answer) -> Result<(u16, Value)> {
+    Ok((answer.status.as_u16(), answer.json()?["code"].clone()))
+}
+
+#[tokio::test]
+async fn every_protected_route_refuses_who_has_no_token() -> Result<()> {
+    let api = Api::new().await?;
+    let routes = routes()?;
+    assert!(!routes.is_empty());
+
+    for route in routes {
+        let answer = route.call(&api, &route.path, None).await?;
+
+        assert_eq!(told(&answer)?, (401, json!("unauthorized")), "{}", route.name());
+        assert_eq!(answer.json()?["detail"], "No token provided", "{}", route.name());
+        let wrong = route.call(&api, &route.path, Some("a.b.c")).await?;
+        assert_eq!(wrong.json()?["detail"], "Invalid token", "{}", route.name());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_protected_route_refuses_the_wrong_role() -> Result<()> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    let roles = [Role::Member, Role::Moderator, Role::Staff];
+    let mut refused = BTreeSet::new();
+
+    for route in routes()? {
+        for role in roles {
+            let token = gym.token(&api, role, &[]).await?;
+            let free = cloud_api::domains::accounts::Plan::Free;
+            let may = route.permissions.iter().all(|one| one.is_given_to(role, free));
+            let answer = route.call(&api, &route.path, Some(&token)).await?;
+            let is_refused = answer.status == 403;
+            assert_eq!(is_refused, !may, "{} as {role}", route.name());
+            if is_refused {
+                assert_eq!(answer.json()?["detail"], "Insufficient permissions");
+                refused.insert(route.name());
+            }
+        }
+    }
+
+    assert!(!refused.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_protected_route_refuses_who_is_suspended() -> Result<()> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    let token = gym.token(&api, Role::Admin, &[]).await?;
+    sqlx::query("UPDATE users SET status = 'suspended'").execute(&api.app.db).await?;
+
+    for route in routes()? {
+        let answer = route.call(&api, &route.path, Some(&token)).await?;
+        assert_eq!(told(&answer)?, (403, json!("account_suspended")), "{}", route.name());
+    }
+    Ok(())
+}
+
+/// What there is of somebody else, by the path it is found under. A route for another kind of thing has to be
+/// added here.
+async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<String>> {
+    let filler = |path: &str, id: String| Some(path.replace("{id}", &id));
+    let path = route.path.as_str();
+    if !path.contains('{') {
+        return Ok(None);
+    }
+    if path.starts_with("/api/v1/machines/{id}") {
+        let code = format!("rower-{}", route.path.len());
+        let machine = gym.machine(api, &gym.branch, &code, MachineType::Cardio).await?;
+        let query = "?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m";
+        return Ok(filler(&format!("{path}{query}"), machine.to_string()));
+    }
+    if path == "/api/v1/auth/sessions/{id}" {
+        gym.token(api, Role::Member, &[]).await?;
+        let newest = sqlx::query_scalar("SELECT id FROM logins ORDER BY id DESC LIMIT 1");
+        let login: uuid::Uuid = newest.fetch_one(&api.app.db).await?;
+        return Ok(filler(path, login.to_string()));
+    }
+    Err(anyhow::anyhow!("say what {} finds", route.name()))
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_branch_or_person_is_not_there() -> Result<()> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    let elsewhere = Gym::open(&api, "Elsewhere").await?;
+    let tokens = [
+        gym.token(&api, Role::Staff, &[gym.other.id]).await?,
+        elsewhere.token(&api, Role::Admin, &[]).await?,
+    ];
+    let mut tried = 0;
+
+    for route in routes()? {
+        let Some(path) = foreign_path(&api, &gym, &route).await? else { continue };
+        for token in &tokens {
+            let answer = route.call(&api, &path, Some(token)).await?;
+            assert_eq!(told(&answer)?, (404, json!("not_found")), "{}", route.name());
+            tried += 1;
+        }
+    }
+
+    assert!(tried > 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_that_is_over_gives_nothing_more() -> Result<()> {
+    let api = Api::new().await?;
+    let gym = Gym::open(&api, "Gym").await?;
+    gym.user(&api, "ada@example.com", Role::Member, &[]).await?;
+    sqlx::query("UPDATE users SET plan = 'premium', plan_ends_at = $1")
+        .bind(api.app.clock.now() + time::Duration::minutes(5))
+        .execute(&api.app.db)
+        .await?;
+    let login = json!({"email": "ada@example.com", "password": PASSWORD});
+    let answer = api.post("/api/v1/auth/login", None, &login).await?.json()?;
+    let token = answer["access_token"].as_str().context("no token")?;
+    let limit = |answer: &Answer| answer.headers["ratelimit-limit"].clone();
+
+    let paid = api.get("/api/v1/machines", Some(token)).await?;
+    api.app.clock.advance(time::Duration::minutes(6));
+    let over = api.get("/api/v1/machines", Some(token)).await?;
+
+    assert_eq!(limit(&paid), "500");
+    assert_eq!(limit(&over), "100");
+    Ok(())
+}
