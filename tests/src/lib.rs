@@ -24,6 +24,7 @@ pub mod seed;
 pub mod server;
 pub mod site;
 pub mod staff;
+pub mod staff_page;
 pub mod test_clock;
 pub mod times;
 pub mod wait;

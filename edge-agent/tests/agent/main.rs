@@ -183,3 +183,46 @@ async fn a_journal_that_is_no_journal_keeps_nothing_from_starting() {
 
     assert_eq!(agent.get("/health/ready").await.status(), 200);
 }
+
+#[tokio::test]
+async fn staff_get_accounts_with_and_without_a_running_agent() {
+    let agent = Agent::new();
+    let added = agent.output(&["staff", "add", "Ada Lovelace"]).await;
+    let _running = agent.ready().await;
+
+    let second = agent.output(&["staff", "add", "Bob", "--role", "trainer"]).await;
+    let twice = agent.output(&["staff", "add", "bob"]).await;
+    let wrong = agent.output(&["staff", "add", "Eve", "--role", "owner"]).await;
+    let reset = agent.output(&["staff", "reset", "bob"]).await;
+    let listed = agent::stdout(&agent.output(&["staff", "list"]).await);
+    agent.output(&["staff", "remove", "Bob"]).await;
+    let without = agent::stdout(&agent.output(&["staff", "list"]).await);
+
+    assert!(agent::stdout(&added).contains("password  "));
+    assert_ne!(agent::stdout(&second), agent::stdout(&reset));
+    assert_eq!((twice.status.code(), wrong.status.code()), (Some(1), Some(2)));
+    assert!(listed.contains("manager") && listed.contains("Bob") && listed.contains("trainer"));
+    assert!(without.contains("Ada Lovelace") && !without.contains("Bob"));
+}
+
+#[tokio::test]
+async fn while_nobody_can_sign_in_the_gateway_itself_shows_the_code() {
+    let agent = Agent::new();
+    let nobody_runs = agent.output(&["enroll", "--qr"]).await;
+    let _running = agent.ready().await;
+
+    let status = agent::stdout(&agent.output(&["status"]).await);
+    let shown = agent::stdout(&agent.output(&["enroll", "--qr"]).await);
+    let health = agent.get("/health").await.text().await.unwrap();
+    agent.output(&["staff", "add", "Ada"]).await;
+    let later = agent::stdout(&agent.output(&["status"]).await);
+
+    let code = status.split("its code is ").nth(1).unwrap().trim();
+    assert_eq!(nobody_runs.status.code(), Some(1));
+    assert!(
+        shown.contains(&format!("/first-start#{code}")) && shown.contains('\u{2588}'),
+        "{shown}"
+    );
+    assert!(!health.contains(code), "health is read by others");
+    assert!(!later.contains("its code is"));
+}

@@ -11,6 +11,7 @@ mod idle;
 mod latency;
 mod memory;
 mod mosquitto;
+mod page;
 mod readers;
 mod start;
 pub mod table;
@@ -60,6 +61,9 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("decisions") {
         decisions::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("page") {
+        page::measure().await?.iter().for_each(tell);
     }
     if is_wanted("idle") {
         idle::measure().await?.iter().for_each(tell);

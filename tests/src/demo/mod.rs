@@ -202,7 +202,7 @@ async fn keep(
     view: &View,
     stopped: &CancellationToken,
 ) -> Result<()> {
-    view.say(&system.addresses()?);
+    view.say(&system.addresses().await?);
     let closed = CancellationToken::new();
     let seed = Seed::announced("demo, going on");
     let mut clients = populate(system, tally, &seed, &closed)?;

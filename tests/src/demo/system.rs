@@ -115,20 +115,24 @@ impl System {
     }
 
     /// Where everything is and how to log in.
-    pub fn addresses(&self) -> Result<String> {
+    pub async fn addresses(&self) -> Result<String> {
+        const NAME: &str = "demo";
+        let password = self.edge.renew_staff(NAME).await?;
         let (cloud, ports) = (self.cloud.url(), self.edge.ports());
         let (admin, staff) = (self.seeded.user("admin")?, self.seeded.user("staff")?);
         Ok(format!(
             "running until Ctrl-C\n  cloud           {cloud} (API documentation: {cloud}/docs)\n  \
              admin           {} / {}\n  staff           {} / {}\n  MQTT            {}, over TLS {}\n  \
-             edge's health   http://{}/health",
+             edge's health   http://{}/health\n  staff page      https://{} as {NAME} / {password}, \
+             with a certificate of the branch's own authority",
             admin.email,
             admin.password,
             staff.email,
             staff.password,
             ports.mqtt,
             ports.mqtts,
-            ports.ops
+            ports.ops,
+            ports.staff
         ))
     }
 
