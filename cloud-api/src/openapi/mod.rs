@@ -75,24 +75,26 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
+const JSON: &str = "application/json";
+
 /// Bodies of JSON show what they look like.
 fn add_examples(document: &mut OpenApi) {
     let schemas = serde_json::to_value(&document.components).unwrap_or_default();
-    let schemas = &schemas["schemas"];
+    let add = |content: &mut RefOr<Content>| add_example(content, &schemas["schemas"]);
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         if let Some(RefOr::T(body)) = &mut operation.request_body {
-            add_example(body.content.get_mut("application/json"), schemas);
+            body.content.get_mut(JSON).into_iter().for_each(add);
         }
         for response in operation.responses.responses.values_mut() {
             if let RefOr::T(response) = response {
-                add_example(response.content.get_mut("application/json"), schemas);
+                response.content.get_mut(JSON).into_iter().for_each(add);
             }
         }
     }
 }
 
-fn add_example(content: Option<&mut RefOr<Content>>, schemas: &Value) {
-    if let Some(RefOr::T(content)) = content
+fn add_example(content: &mut RefOr<Content>, schemas: &Value) {
+    if let RefOr::T(content) = content
         && content.example.is_none()
     {
         let schema = serde_json::to_value(&content.schema).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! Everything that crosses a wire: golden bytes, round trips, noise, refusals, sizes.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
-#![expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "figures are printed")]
+#![expect(clippy::cast_precision_loss, reason = "figures are printed")]
 
 mod csafe;
 mod facts;

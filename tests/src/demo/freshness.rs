@@ -23,7 +23,9 @@ pub async fn watch(staff: &Staff, branch: &str, ages: &Mutex<Times>) {
         let Ok(machines) = staff.availability(branch).await else { continue };
         let fresh = seen.look(&machines, clock.stamp().wall_ms);
         let mut ages = ages.lock().expect("nobody panics while counting");
-        fresh.into_iter().for_each(|age| ages.record(age));
+        for age in fresh {
+            ages.record(age);
+        }
     }
 }
 
