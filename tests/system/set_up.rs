@@ -30,6 +30,7 @@ impl Computer {
             "python3",
             "initdb",
             "pkg-config",
+            "redis-server",
             "systemd-analyze",
             "debootstrap",
             "nfc-list",

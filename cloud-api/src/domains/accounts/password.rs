@@ -114,10 +114,11 @@ pub async fn check_strength(field: &'static str, password: &str, words: &[&str])
 
 const LOOKED_AT: usize = 64;
 
-/// Whole and in words.
+/// Whole, in words, and with its words run together.
 fn pieces(text: &str) -> Vec<String> {
-    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| word.len() > 2);
-    std::iter::once(text).chain(words).map(str::to_owned).collect()
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    let long = words.iter().filter(|word| word.len() > 2).map(|&word| word.to_owned());
+    [text.to_owned(), words.concat()].into_iter().chain(long).collect()
 }
 
 /// A rule for names: text that shows as it is.
