@@ -9,9 +9,10 @@ use protocol::ids::CommandId;
 use protocol::mqtt::payloads::{
     Challenge, CommandMessage, DecisionMessage, ErrorReport, LinkMessage,
 };
-use protocol::sync::entry::{CommandResult, Outcome};
+use protocol::sync::entry::{CommandResult, DeviceKind, Outcome};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tracing::debug;
@@ -21,6 +22,9 @@ const DEPTH: usize = 16;
 
 /// Commands whose answers are remembered.
 const REMEMBERED_COMMANDS: usize = 256;
+
+/// Shows a text at a reader or machine.
+const DISPLAY: &str = "display";
 
 /// What the agent said.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +56,12 @@ impl Mail {
     /// How old it is now, at most.
     pub fn age_ms(&self, clock: &Clock) -> u32 {
         self.age_ms.saturating_add(clock.age_ms(self.arrived))
+    }
+
+    /// What is left of a command that counts for `ttl_ms`; zero: it is void. Longer than an hour nobody waits.
+    pub fn left_of(&self, ttl_ms: u64, clock: &Clock) -> Duration {
+        let left_ms = ttl_ms.saturating_sub(self.age_ms(clock).into());
+        Duration::from_millis(left_ms).min(Duration::from_hours(1))
     }
 }
 
@@ -112,6 +122,13 @@ impl Inbox {
         Mailbox { mail, takes }
     }
 
+    /// A device without ears stands for `place`: commands to it are answered all the same.
+    pub fn serve_deaf(&self, place: &Place) {
+        self.slots.send_modify(|slots| {
+            slots.entry(place.clone()).or_insert_with(Slot::new);
+        });
+    }
+
     /// The places that have a mailbox, whenever there is another one.
     pub(crate) fn slots(&self) -> watch::Receiver<BTreeMap<Place, Slot>> {
         self.slots.subscribe()
@@ -150,20 +167,30 @@ impl Inbox {
             let answer = known.result.clone().map(Admission::Answered);
             return answer.unwrap_or(Admission::BeingCarriedOut);
         }
-        let outcome = if !self.is_taken(place, &command.command) {
-            Some(Outcome::Unknown)
+        let refused = if !self.is_taken(place, &command.command) {
+            Some(self.refused(place, &command.command))
         } else if u64::from(age_ms) > command.ttl_ms {
-            Some(Outcome::Expired)
+            Some((Outcome::Expired, None))
         } else {
             None
         };
-        let result = outcome.map(|outcome| CommandResult { id: command.id, outcome, detail: None });
+        let result =
+            refused.map(|(outcome, detail)| CommandResult { id: command.id, outcome, detail });
         if commands.len() >= REMEMBERED_COMMANDS {
             commands.pop_front();
         }
         let place = place.clone();
         commands.push_back(Known { place, id: command.id, result: result.clone() });
         result.map_or(Admission::ToDriver, Admission::Answered)
+    }
+
+    /// Why nobody takes a command. Any reader may be told to show a text; none of those that we drive can.
+    fn refused(&self, place: &Place, command: &str) -> (Outcome, Option<String>) {
+        let is_here = self.slots.borrow().contains_key(place);
+        if is_here && place.kind == DeviceKind::Reader && command == DISPLAY {
+            return (Outcome::Failed, Some("has no display".to_owned()));
+        }
+        (Outcome::Unknown, None)
     }
 
     fn is_taken(&self, place: &Place, command: &str) -> bool {
@@ -284,6 +311,29 @@ mod tests {
         assert_eq!(inbox.post(&door(), old), Some(result(3, Outcome::Expired)));
     }
 
+    #[test]
+    fn a_reader_without_a_display_says_so_and_any_other_place_does_not_know_the_word() {
+        let inbox = Inbox::default();
+        let bike = Place::machine(&"bike".parse().unwrap());
+        let _lock = inbox.mailbox(door(), &["open"]);
+        let _console = inbox.mailbox(bike.clone(), &["lock"]);
+        let scanner = Place::reader(&"scanner".parse().unwrap());
+        inbox.serve_deaf(&scanner);
+
+        let refused = inbox.post(&door(), command(1, "display")).unwrap();
+        let unserved = Place::reader(&"gate".parse().unwrap());
+
+        assert_eq!(refused.outcome, Outcome::Failed);
+        assert_eq!(refused.detail.as_deref(), Some("has no display"));
+        assert_eq!(inbox.post(&door(), command(1, "display")), Some(refused));
+        let of_scanner = inbox.post(&scanner, command(4, "display")).unwrap();
+        assert_eq!(of_scanner.outcome, Outcome::Failed);
+        for (number, place) in [(2, bike), (3, unserved)] {
+            let answer = inbox.post(&place, command(number, "display"));
+            assert_eq!(answer, Some(result(number, Outcome::Unknown)));
+        }
+    }
+
     #[tokio::test]
     async fn a_driver_that_does_not_read_loses_the_oldest() {
         let inbox = Inbox::default();
@@ -304,5 +354,8 @@ mod tests {
         clock.set(1_200);
 
         assert_eq!(mail.age_ms(&clock), 500);
+        assert_eq!(mail.left_of(2_000, &clock), Duration::from_millis(1_500));
+        assert_eq!(mail.left_of(500, &clock), Duration::ZERO);
+        assert_eq!(mail.left_of(u64::MAX, &clock), Duration::from_hours(1));
     }
 }

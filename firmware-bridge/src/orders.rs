@@ -26,9 +26,8 @@ pub async fn run(bridge: Code, desk: Desk, stop: CancellationToken) -> Result<()
             mail = mailbox.recv() => mail,
         };
         let Some(mail) = mail else { return Ok(()) };
-        let age_ms = mail.age_ms(&desk.clock);
-        let Word::Command(command) = mail.word else { continue };
-        if u64::from(age_ms) > command.ttl_ms {
+        let Word::Command(command) = &mail.word else { continue };
+        if mail.left_of(command.ttl_ms, &desk.clock).is_zero() {
             desk.answer(&place, command.id, Outcome::Expired, None).await;
         } else if command.command == "diag" {
             let detail = Some(diagnosis(&desk));
@@ -74,9 +73,46 @@ fn diagnosis(desk: &Desk) -> String {
 mod tests {
     use super::*;
     use crate::clock::Clock;
+    use crate::inbox::Mail;
     use crate::queue::{Outbox, Queue, QueueConfig};
     use crate::status;
+    use protocol::mqtt::payloads::{CommandMessage, parse_result};
     use uuid::Uuid;
+
+    #[tokio::test]
+    async fn an_order_that_waits_for_longer_than_it_counts_has_expired() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = QueueConfig { path: folder.path().join("queue"), max_bytes: 1 << 20 };
+        let outbox = Outbox::start(Queue::open(&config).unwrap()).unwrap();
+        let desk = Desk::new(Clock::manual(Uuid::from_u128(1), 10_000), outbox);
+        let (bridge, stop): (Code, _) = ("bridge-1".parse().unwrap(), CancellationToken::new());
+        let place = Place::bridge(&bridge);
+        let mut task = tokio::task::JoinSet::new();
+        task.spawn(run(bridge, desk.clone(), stop.clone()));
+        while !desk.inbox.slots().borrow().contains_key(&place) {
+            tokio::task::yield_now().await;
+        }
+        let command = CommandMessage {
+            id: CommandId(Uuid::from_u128(1)),
+            command: "diag".into(),
+            args: serde_json::Map::new(),
+            ttl_ms: 2_000,
+        };
+        let mail = Mail { word: Word::Command(command), arrived: desk.clock.now(), age_ms: 0 };
+
+        assert_eq!(desk.inbox.post(&place, mail), None);
+        desk.clock.set(12_000);
+        let told = loop {
+            let told = desk.outbox.after(0, 10).await.unwrap();
+            if !told.is_empty() {
+                break told;
+            }
+        };
+
+        assert_eq!(parse_result(&told[0].payload).unwrap().outcome, Outcome::Expired);
+        stop.cancel();
+        task.join_all().await;
+    }
 
     #[tokio::test]
     async fn a_diagnosis_names_every_device_and_never_grows_too_long() {

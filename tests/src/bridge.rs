@@ -100,11 +100,16 @@ impl Bridge {
         Ok(queue::peek(&self.queue())?.len())
     }
 
-    /// Whether a code has reached the queue's file at all, acked or not. The file forgets acked taps when it is
-    /// rewritten, so this is for tests with less than 256 KiB of taps.
-    pub fn has_taken(&self, code: &str) -> Result<bool> {
+    /// Whether a text has reached the queue's file at all, acked or not; see [`Self::taken`].
+    pub fn has_taken(&self, text: &str) -> Result<bool> {
+        Ok(self.taken(text)? > 0)
+    }
+
+    /// How often a text has reached the queue's file, acked or not. The file forgets acked taps when it is rewritten,
+    /// so this is for tests with less than 256 KiB of taps.
+    pub fn taken(&self, text: &str) -> Result<usize> {
         let bytes = fs::read(self.queue().join("queue"))?;
-        Ok(bytes.windows(code.len()).any(|window| window == code.as_bytes()))
+        Ok(bytes.windows(text.len()).filter(|window| *window == text.as_bytes()).count())
     }
 
     /// Waits until the agent has acked every tap.

@@ -214,8 +214,8 @@ async fn shown(db: &PgPool) -> Result<Vec<(String, String)>> {
     Ok(shown)
 }
 
-/// Reader and credential of every tap.
-async fn credentials(db: &PgPool) -> Result<Vec<(String, StoredCredential)>> {
+/// Reader and credential of every tap in the cloud's database.
+pub async fn credentials(db: &PgPool) -> Result<Vec<(String, StoredCredential)>> {
     let taps = sqlx::query(
         "SELECT devices.code, credential FROM taps JOIN devices ON devices.id = taps.device_id",
     )

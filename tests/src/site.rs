@@ -7,7 +7,7 @@ use cloud_api::config::Auth;
 use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
 use cloud_api::domains::edges::{self, Order};
-use cloud_api::domains::members::{self, NewMember, Proof, Source, Terms};
+use cloud_api::domains::members::{self, Member, NewMember, Proof, Source, Terms};
 use cloud_api::domains::sessions::{self, Wanted};
 use cloud_api::domains::{branches, organizations};
 use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId};
@@ -81,17 +81,23 @@ impl Site {
 
     /// Adds a member who may come in whenever they like, with cards of these numbers.
     pub async fn member(&self, name: &str, cards: &[[u8; 7]]) -> Result<MemberId> {
+        let proof = |card: &[u8; 7]| Ok(Proof::NfcUid(hex::encode(card).parse()?));
+        let cards = cards.iter().map(proof).collect::<Result<Vec<_>>>()?;
+        Ok(self.member_with(name, &cards).await?.id)
+    }
+
+    /// The same with any cards and phones.
+    pub async fn member_with(&self, name: &str, proofs: &[Proof]) -> Result<Member> {
         let (reference, email, source) = (None, None, Source::Desk);
         let new = NewMember { display_name: name.parse()?, reference, email, source };
         let (valid_from, valid_until) = (date!(2026 - 01 - 01), None);
         let terms = Terms { branches: None, valid_from, valid_until, windows: Vec::new() };
         let (gym, now) = (self.organization, Clock::system().now());
         let mut tx = self.db.begin().await?;
-        let member = members::create(&mut tx, gym, &new, now).await?.id;
-        members::add_membership(&mut tx, gym, member, &terms, source, now).await?;
-        for card in cards {
-            let proof = Proof::NfcUid(hex::encode(card).parse()?);
-            members::add_credential(&mut tx, gym, member, &proof, None, now).await?;
+        let member = members::create(&mut tx, gym, &new, now).await?;
+        members::add_membership(&mut tx, gym, member.id, &terms, source, now).await?;
+        for proof in proofs {
+            members::add_credential(&mut tx, gym, member.id, proof, None, now).await?;
         }
         tx.commit().await?;
         Ok(member)

@@ -31,6 +31,7 @@ pub struct Scan {
 pub async fn run(config: ScannerConfig, desk: Desk, stop: CancellationToken) -> anyhow::Result<()> {
     let mut link = Link::new(config.settings());
     let place = Place::reader(&config.code);
+    desk.inbox.serve_deaf(&place);
     let mut port = Port::new(place, config.port, config.baud, desk.clone());
     let origin = Instant::now();
     let (scans, presented) = mpsc::channel(DEPTH);

@@ -55,6 +55,12 @@ impl Relay {
         *self.is_on.borrow()
     }
 
+    /// Waits until no program has its input: whatever the last one said has been obeyed.
+    pub async fn released(&self) {
+        // The task that serves it lives as long as `self`.
+        let _ = self.is_used.clone().wait_for(|is_used| !is_used).await;
+    }
+
     /// Waits until it is on, or off.
     pub async fn becomes(&self, is_on: bool) {
         // The task that switches it lives as long as `self`.

@@ -4,6 +4,10 @@
 
 use super::board::{FirmwareMessage, FrameReader};
 use super::csafe::{self, answer::Version};
+use super::pn532::{
+    self,
+    frame::{Frame, Framer},
+};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -117,14 +121,16 @@ fn board(message: FirmwareMessage) -> Option<Peer> {
     }
 }
 
-/// `00 FF 06 FA D5 03 chip version revision support checksum`.
+/// Each start of a frame counts for itself: what only looks like one must not hide the answer behind it.
 fn card_reader(heard: &[u8]) -> Option<Peer> {
-    heard.windows(11).find_map(|frame| {
-        let &[0x00, 0xFF, 0x06, 0xFA, 0xD5, 0x03, chip, version, revision, _, _] = frame else {
+    let mut starts = (0..heard.len()).filter(|at| heard[*at..].starts_with(&[0x00, 0xFF]));
+    starts.find_map(|at| {
+        let mut framer = Framer::default();
+        let Frame::Body(body) = heard[at..].iter().find_map(|byte| framer.push(*byte))? else {
             return None;
         };
-        let sum = frame[4..].iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-        (sum == 0).then_some(Peer::CardReader { chip, version: (version, revision) })
+        let &[chip, version, revision, _support] = pn532::version(&body)?;
+        Some(Peer::CardReader { chip, version: (version, revision) })
     })
 }
 
@@ -171,6 +177,21 @@ mod tests {
     #[test]
     fn a_board_is_asked_in_its_own_words() {
         assert_eq!(BOARD_ENQUIRY[1..], encode(&FirmwareMessage::Enquire).unwrap());
+    }
+
+    #[test]
+    fn a_card_reader_is_woken_and_asked_in_its_own_words() {
+        let asked = Frame::Body(vec![0xD4, 0x02]).encode();
+
+        assert_eq!(QUESTIONS[1].bytes, [&pn532::WAKE_UP[..], &asked].concat());
+    }
+
+    #[test]
+    fn what_only_looks_like_a_frame_hides_no_card_reader() {
+        let mut interview = Interview::new();
+        interview.hear(&[0x00, 0xFF, 0x80, 0x80, 0x00]);
+
+        assert_eq!(interview.hear(CHIP_SAYS), Some(CHIP));
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! A branch with a bridge, and behind it a card reader at a door and one of our boards in a machine.
+//! A branch with a bridge, and behind it a card reader and a scanner at a door and one of our boards in a machine.
 
+use super::people::People;
 use anyhow::{Context as _, Result};
 use cloud_api::ids::CommandId;
 use firmware_bridge::emulators::board::Board;
@@ -16,6 +17,8 @@ use tokio::time::Instant;
 /// Nothing takes longer.
 pub const LIMIT: Duration = Duration::from_secs(20);
 pub const MACHINE: &str = "press-1";
+/// Where codes are shown, at the same door.
+pub const SCANNER: &str = "gate-1";
 /// Cards of a member who may come in. Each is held to the reader once, so that nothing hangs on when the reader
 /// notices that a card has gone.
 pub const CARDS: [[u8; 7]; 4] = [card(1), card(2), card(3), card(4)];
@@ -34,8 +37,14 @@ pub struct Hall {
     pub bridge: Bridge,
     pub reader: Pn532,
     pub relay: Relay,
+    /// When the relay's time began, or just after that.
+    pub relay_made: Instant,
     pub board: Board,
+    pub people: People,
 }
+
+/// A set in the cloud: boot and number of the board's message, and repetitions.
+pub type Set = (i64, i64, i32);
 
 impl Hall {
     pub async fn open() -> Result<Self> {
@@ -43,30 +52,32 @@ impl Hall {
         scene.site.member("Ada", &CARDS).await?;
         let kept_out = scene.site.member("Bob", &[BLOCKED]).await?;
         scene.site.block(kept_out).await?;
-        let login = scene.site.bridge_of("bridge-1", &["door-1"], &[MACHINE]).await?;
+        let people = People::invite(&scene).await?;
+        let login = scene.site.bridge_of("bridge-1", &["door-1", SCANNER], &[MACHINE]).await?;
         scene.edge.start().await?;
         scene::known(&scene.edge, &login).await?;
         // What an agent knows of members is there from its start on, so nobody comes too early.
         scene.edge.stop().await?;
         scene.edge.start().await?;
         let line = ChaosLink::start(scene.edge.ports().mqtt).await?;
-        let mut bridge = Bridge::new(line.address(), &login, &[])?;
+        let mut bridge = Bridge::new(line.address(), &login, &[SCANNER])?;
         let port = |name: &str| bridge.folder().join(name);
         let (nfc, usb, socket) = (port("usb-nfc"), port("usb-board"), port("relay"));
         let reader = Pn532::plug_in(&nfc, Timing::real())?;
         let relay = Relay::plug_in(&socket)?;
+        let relay_made = Instant::now();
         let identity = Identity { code: MACHINE.into(), firmware: "1.2.3".into(), boot: 99 };
         let board = Board::plug_in(&usb, identity)?;
         bridge.configure(&format!(
             "[[nfc]]\ncode = \"door-1\"\nport = \"{}\"\n[[board]]\ncode = \"{MACHINE}\"\nport = \"{}\"\n\
-             [[door]]\nreaders = [\"door-1\"]\nline = \"unix:{}\"\nopen_ms = 100\nmax_open_ms = 100",
+             [[door]]\nreaders = [\"door-1\", \"{SCANNER}\"]\nline = \"unix:{}\"\nopen_ms = 100\nmax_open_ms = 100",
             nfc.display(),
             usb.display(),
             socket.display()
         ))?;
         bridge.start().await?;
         tokio::time::timeout(LIMIT, relay.used()).await?;
-        let hall = Self { scene, line, bridge, reader, relay, board };
+        let hall = Self { scene, line, bridge, reader, relay, relay_made, board, people };
         // From here on the whole way works.
         hall.obeyed("reset").await?;
         Ok(hall)
@@ -97,6 +108,25 @@ impl Hall {
         })
         .await
         .with_context(|| self.logs())
+    }
+
+    /// The sets that are in the cloud, when the board has nothing more to tell.
+    pub async fn sets(&self) -> Result<Vec<Set>> {
+        let mut shown = self.board.shown();
+        let is_told =
+            shown.wait_for(|shown| shown.unacked == 0 && !shown.is_busy && shown.faults_ahead == 0);
+        tokio::time::timeout(LIMIT, is_told).await.with_context(|| self.logs())??;
+        self.scene.edge.drained(LIMIT).await?;
+        let sets = "SELECT device_boot, device_seq, reps
+            FROM finished_sets JOIN devices ON devices.id = finished_sets.device_id
+            WHERE devices.code = $1 ORDER BY device_boot, device_seq";
+        Ok(sqlx::query_as(sets).bind(MACHINE).fetch_all(&self.scene.pool).await?)
+    }
+
+    /// When the relay was switched on.
+    pub fn opened_at(&self) -> Vec<Instant> {
+        let log = self.relay.log().into_iter().filter(|switched| switched.is_on);
+        log.map(|switched| self.relay_made + switched.at).collect()
     }
 
     /// How often the relay was switched on.

@@ -4,4 +4,6 @@
 mod hall;
 mod once;
 mod orders;
+mod people;
+mod serial_line;
 mod taps;

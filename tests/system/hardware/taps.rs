@@ -8,7 +8,7 @@ use tests::wait;
 use tokio::time::Instant;
 
 /// A tap that is older moves nothing.
-const TAP_COUNTS: Duration = Duration::from_secs(5);
+pub const TAP_COUNTS: Duration = Duration::from_secs(5);
 /// A decision that is older moves nothing.
 const DECISION_COUNTS: Duration = Duration::from_secs(2);
 /// The messages of a tap are longer, those that keep a connection alive are much shorter.

@@ -143,24 +143,22 @@ impl Board {
     fn happened(&mut self, happening: Happening) -> Vec<u8> {
         match happening {
             Happening::Delivered(ticket) => self.handle(Event::Delivered { ticket }),
-            Happening::Mail(mail) => self.told(mail),
+            Happening::Mail(mail) => self.told(&mail),
             Happening::Tick => self.line(Input::Tick),
         }
     }
 
     /// A command goes to the board with what is left of its time, if anything is.
-    fn told(&mut self, mail: Mail) -> Vec<u8> {
-        let age_ms = mail.age_ms(&self.desk.clock);
-        match mail.word {
+    fn told(&mut self, mail: &Mail) -> Vec<u8> {
+        let left = |ttl_ms| mail.left_of(ttl_ms, &self.desk.clock);
+        match &mail.word {
             Word::Command(command) => {
                 let order = conversation::order(command.id, &command.command, &command.args);
-                let ttl = Duration::from_millis(command.ttl_ms.saturating_sub(age_ms.into()));
-                // Longer than anybody waits for a board.
-                let ttl = ttl.min(Duration::from_hours(1));
+                let ttl = left(command.ttl_ms);
                 self.line(Input::Order { order, ttl })
             }
             Word::Error(report) => {
-                let (machine, message) = (&self.place.code, report.message);
+                let (machine, message) = (&self.place.code, &report.message);
                 debug!(%machine, seq = report.seq, message, "agent could not use what the board said");
                 Vec::new()
             }

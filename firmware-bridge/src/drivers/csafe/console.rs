@@ -8,7 +8,7 @@ use crate::status;
 use anyhow::{Result, anyhow};
 use protocol::ids::{Code, CommandId};
 use protocol::machine::{Fields, Sample};
-use protocol::mqtt::payloads::{CommandMessage, telemetry_json};
+use protocol::mqtt::payloads::telemetry_json;
 use protocol::mqtt::topics::Topic;
 use protocol::serial::csafe::answer::{State, Version};
 use protocol::serial::csafe::{Input, Link, OrderEnd, Output, Quirks, Reset};
@@ -84,11 +84,13 @@ impl Console {
 
     /// Mail from the agent.
     pub(super) async fn read(&mut self, mail: Mail) -> Vec<Vec<u8>> {
-        let age_ms = u64::from(mail.age_ms(&self.desk.clock));
-        match mail.word {
-            Word::Command(command) => self.obey(&command, age_ms).await,
+        match &mail.word {
+            Word::Command(command) => {
+                let left = mail.left_of(command.ttl_ms, &self.desk.clock);
+                self.obey(command.id, left).await
+            }
             Word::Error(report) => {
-                let (reason, field) = (report.code, report.field);
+                let (reason, field) = (&report.code, &report.field);
                 warn!(machine = %self.code, reason, field, "the agent refuses a sample");
                 Vec::new()
             }
@@ -96,9 +98,8 @@ impl Console {
         }
     }
 
-    async fn obey(&mut self, command: &CommandMessage, age_ms: u64) -> Vec<Vec<u8>> {
-        let (id, left_ms) = (command.id, command.ttl_ms.saturating_sub(age_ms));
-        if left_ms == 0 {
+    async fn obey(&mut self, id: CommandId, left: Duration) -> Vec<Vec<u8>> {
+        if left.is_zero() {
             self.desk.answer(&self.place, id, Outcome::Expired, None).await;
             return Vec::new();
         }
@@ -108,8 +109,6 @@ impl Console {
             return Vec::new();
         }
         self.order = Some(id);
-        // An hour is longer than any reset; a larger number could overflow the clock.
-        let left = Duration::from_millis(left_ms.min(3_600_000));
         let until = self.origin.elapsed() + left;
         self.handle(Input::Reset(Reset { until })).await
     }
@@ -190,5 +189,41 @@ fn device_state(state: State) -> DeviceState {
         State::InUse | State::Manual | State::Offline => DeviceState::InUse,
         State::Paused => DeviceState::Paused,
         State::Finished => DeviceState::Finished,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::queue::{Outbox, Queue, QueueConfig};
+    use protocol::mqtt::payloads::{CommandMessage, parse_result};
+    use uuid::Uuid;
+
+    #[tokio::test]
+    async fn a_reset_that_has_waited_for_longer_than_it_counts_has_expired() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let config = QueueConfig { path: folder.path().join("queue"), max_bytes: 1 << 20 };
+        let outbox = Outbox::start(Queue::open(&config).unwrap()).unwrap();
+        let desk = Desk::new(Clock::manual(Uuid::from_u128(1), 10_000), outbox);
+        let mut console =
+            Console::new("bike".parse().unwrap(), Quirks::standard(Vec::new()), desk.clone())
+                .unwrap();
+        let command = CommandMessage {
+            id: CommandId(Uuid::from_u128(1)),
+            command: "reset".into(),
+            args: serde_json::Map::new(),
+            ttl_ms: 2_000,
+        };
+        let mail = Mail { word: Word::Command(command), arrived: desk.clock.now(), age_ms: 500 };
+
+        desk.clock.set(11_500);
+        let writes = console.read(mail).await;
+
+        assert_eq!(writes, Vec::<Vec<u8>>::new());
+        let told = desk.outbox.after(0, 10).await.unwrap();
+        let ends: Vec<_> =
+            told.iter().map(|entry| parse_result(&entry.payload).unwrap().outcome).collect();
+        assert_eq!(ends, [Outcome::Expired]);
     }
 }

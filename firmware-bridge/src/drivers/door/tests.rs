@@ -260,3 +260,25 @@ async fn a_relay_that_fails_is_off_and_orders_fail_until_it_is_back() {
     assert_eq!(done[1].outcome, Outcome::Done);
     assert!(scene.folder.path().exists());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_to_the_relay_after_its_time_switches_nothing() {
+    let memory = Memory::new();
+    let (pulses, asked) = mpsc::channel(1);
+    let (working, _is_working) = watch::channel(Err(String::new()));
+    let mut task = JoinSet::new();
+    task.spawn(relay::run(memory.clone(), "relay".into(), memory.origin, asked, working));
+    tokio::time::sleep(Duration::from_millis(101)).await;
+    let ask = async |not_after_ms| {
+        let (done, answered) = oneshot::channel();
+        let (until, not_after) =
+            (Some(Duration::from_secs(3)), Duration::from_millis(not_after_ms));
+        pulses.send(Pulse { until, not_after, done }).await.unwrap();
+        answered.await.unwrap()
+    };
+
+    assert_eq!(ask(100).await, Err(Undone::Late));
+    assert_eq!(memory.changes(), []);
+    assert_eq!(ask(101).await, Ok(()));
+    assert_eq!(memory.changes(), [(true, 101)]);
+}

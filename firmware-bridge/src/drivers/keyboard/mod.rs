@@ -28,6 +28,7 @@ pub async fn run(
     let mut link = Link::new(config.settings());
     let layout = config.layout();
     let place = Place::reader(&config.code);
+    desk.inbox.serve_deaf(&place);
     let mut port = Port::new(place, config.device.clone(), 0, desk.clone());
     let origin = Instant::now();
     let (scans, presented) = mpsc::channel(DEPTH);

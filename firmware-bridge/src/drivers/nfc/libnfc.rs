@@ -7,7 +7,9 @@ use nfc1::target_info::TargetInfo;
 use nfc1::{BaudRate, Context, Device, Error, Modulation, ModulationType, Property, Timeout};
 use protocol::credential::Credential;
 use protocol::serial::pn532::Notice;
-use protocol::serial::tag::{Finding, Identification, Key, Presence, Step, SunNames, Target};
+use protocol::serial::tag::{
+    Finding, Habits, Identification, Key, Presence, Step, SunNames, Target,
+};
 use std::io;
 use std::sync::mpsc as blocking;
 use std::time::Duration;
@@ -37,11 +39,11 @@ pub struct Libnfc {
 
 impl Libnfc {
     /// Starts the thread. `connection` is libnfc's name of the device, e.g. `pn532_uart:/dev/ttyUSB0:115200`.
-    pub fn start(connection: String, names: SunNames) -> io::Result<Self> {
+    pub fn start(connection: String, sun: SunNames) -> io::Result<Self> {
         let (to_bridge, events) = mpsc::channel(16);
         let (nonces, given) = blocking::sync_channel(1);
         let watch = Watch {
-            names,
+            habits: Habits { sun, message_length: None },
             events: to_bridge,
             nonces: given,
             presence: Presence::default(),
@@ -69,7 +71,7 @@ impl TapReader for Libnfc {
 
 /// What the thread knows.
 struct Watch {
-    names: SunNames,
+    habits: Habits,
     events: mpsc::Sender<Event>,
     nonces: blocking::Receiver<Nonce>,
     presence: Presence,
@@ -141,7 +143,8 @@ impl Watch {
 
     fn identify(&mut self, device: &mut Device, target: &Target) -> Result<(), Error> {
         let at = Instant::now();
-        let (mut who, mut step) = Identification::begin(target.clone(), self.names.clone());
+        let (mut who, mut step) = Identification::begin(target.clone(), self.habits.clone());
+        let mut asked = who.needs_nonce().then(|| self.ask_nonce());
         let finding = loop {
             step = match step {
                 Step::Done(finding) => break finding,
@@ -150,16 +153,22 @@ impl Watch {
                     None => break Finding::Unreadable,
                 },
                 Step::AskNonce => {
-                    let Some(Nonce { nonce, site_no, .. }) = self.nonce() else {
+                    let request = asked.take().unwrap_or_else(|| self.ask_nonce());
+                    let given = self.nonce(request);
+                    let Some(step) = given.and_then(|given| who.nonce(given.nonce, given.site_no))
+                    else {
                         self.tell(Event::Notice(Notice::NoNonce));
                         return Ok(());
                     };
-                    who.nonce(nonce, site_no)
+                    step
                 }
             };
         };
         match finding {
-            Finding::Credential(credential) => self.report(credential, target, at),
+            Finding::Credential(credential) => {
+                self.habits = who.habits();
+                self.report(credential, target, at);
+            }
             Finding::Nobody => self.tell(Event::Notice(Notice::Nobody)),
             Finding::Locked => self.tell(Event::Notice(Notice::PhoneLocked)),
             Finding::Unreadable => self.tell(Event::Notice(Notice::Unreadable)),
@@ -175,10 +184,13 @@ impl Watch {
         }
     }
 
-    fn nonce(&mut self) -> Option<Nonce> {
+    fn ask_nonce(&mut self) -> u32 {
         self.last_request = self.last_request.wrapping_add(1);
-        let request = self.last_request;
-        self.tell(Event::NonceWanted { request });
+        self.tell(Event::NonceWanted { request: self.last_request });
+        self.last_request
+    }
+
+    fn nonce(&self, request: u32) -> Option<Nonce> {
         let until = Instant::now() + NONCE_WITHIN;
         loop {
             let left = until.saturating_duration_since(Instant::now());

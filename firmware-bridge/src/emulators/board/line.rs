@@ -45,6 +45,16 @@ impl FaultyLine {
         Self { faults: faults.into_iter().collect(), ..Self::default() }
     }
 
+    /// Adds a fault for when so many bytes more have passed.
+    pub fn plan(&mut self, after: u64, fault: Fault) {
+        self.faults.push_back((self.passed + after, fault));
+    }
+
+    /// Faults that have not happened yet.
+    pub fn ahead(&self) -> usize {
+        self.faults.len()
+    }
+
     /// Bytes that were written so far.
     pub fn passed(&self) -> u64 {
         self.passed

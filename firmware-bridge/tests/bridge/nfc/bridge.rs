@@ -47,6 +47,29 @@ impl Branch {
         until(state, is).await;
     }
 
+    /// How often it was said that the reader does not work.
+    pub fn times_offline(&self) -> usize {
+        self.states().iter().filter(|state| *state == "offline").count()
+    }
+
+    /// Waits until the reader has failed and works again.
+    pub async fn works_again(&self) {
+        let works =
+            || self.times_offline() > 0 && self.states().last().is_some_and(|last| last == "idle");
+        until("a working reader", works).await;
+    }
+
+    /// What was said of the reader, in order.
+    fn states(&self) -> Vec<String> {
+        let log = self.broker.log.lock().unwrap();
+        let told = log.publishes.iter().filter(|publish| publish.topic == STATUS);
+        let state = |payload: &[u8]| {
+            let status: serde_json::Value = serde_json::from_slice(payload).unwrap_or_default();
+            status["state"].as_str().unwrap_or_default().to_owned()
+        };
+        told.map(|publish| state(&publish.payload)).collect()
+    }
+
     pub fn credentials(&self) -> Vec<Credential> {
         self.broker.taps().into_iter().map(|(_, tap)| tap.credential).collect()
     }

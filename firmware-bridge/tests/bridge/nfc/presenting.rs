@@ -6,6 +6,7 @@ use firmware_bridge::emulators::pn532::{
 };
 use protocol::credential::Credential;
 use protocol::serial::pn532::{Notice, Output};
+use protocol::serial::tag::ABSENCE;
 use protocol::serial::tag::ndef::Record;
 use std::time::Duration;
 
@@ -48,18 +49,57 @@ fn cards_with_4_7_and_10_bytes_are_their_numbers() {
     assert!(reader.faults().is_empty());
 }
 
+/// The longest time to the report of `card`, that comes at any moment after one like it was taken away.
+fn slowest(card: &Card) -> Duration {
+    let mut slowest = Duration::ZERO;
+    for gap in (0..2_400).step_by(11) {
+        let mut reader = reader();
+        let before = reader.present(card.clone());
+        reader.run_until(reader.now + ms(400));
+        reader.take_away(before);
+        let gone = reader.now;
+        reader.run_until(gone + ABSENCE + FORGOTTEN + ms(gap));
+        let shown = reader.now;
+        reader.present(card.clone());
+        reader.run_until(shown + ms(1_000));
+        let taps = reader.taps();
+        assert_eq!(taps.len(), 2, "{gap} ms after it was forgotten");
+        slowest = slowest.max(taps[1].0.saturating_sub(shown));
+    }
+    slowest
+}
+
+/// With the look during which a card goes it takes so much longer than its absence to forget it.
+const FORGOTTEN: Duration = ms(320);
+
+/// A person's time at the door. The chip's own times are in it, for a phone also 95 ms of its own; disk and network
+/// come on top, about 20 ms.
 #[test]
-fn a_card_is_reported_within_50_ms_and_a_sun_card_within_130() {
-    let mut reader = reader();
+fn whenever_a_card_comes_it_is_reported_within_60_ms_a_sun_card_within_120_and_a_phone_within_200()
+{
+    let slowest = [tag(), sun_card(), phone()].map(|card| slowest(&card));
 
-    let start = reader.now;
-    hold(&mut reader, tag());
-    let between = reader.now;
-    hold(&mut reader, sun_card());
+    assert!(slowest[0] <= ms(60), "{slowest:?}");
+    assert!(slowest[1] <= ms(120), "{slowest:?}");
+    assert!(slowest[2] <= ms(200), "{slowest:?}");
+}
 
-    let taps = reader.taps();
-    assert!(taps[0].0 < start + ms(50), "{:?} to {:?}", start, taps[0].0);
-    assert!(taps[1].0 < between + ms(130), "{:?} to {:?}", between, taps[1].0);
+#[test]
+fn another_card_need_not_wait_until_the_one_before_is_forgotten() {
+    for gap in (150..900).step_by(7) {
+        let mut reader = reader();
+        let before = reader.present(classic());
+        reader.run_until(reader.now + ms(400));
+        reader.take_away(before);
+        reader.run_until(reader.now + ms(gap));
+        let shown = reader.now;
+        reader.present(tag());
+        reader.run_until(shown + ms(1_000));
+
+        let taps = reader.taps();
+        let took = taps[1].0.saturating_sub(shown);
+        assert!(took <= ms(60), "{took:?} after {gap} ms");
+    }
 }
 
 #[test]

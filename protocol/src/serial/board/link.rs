@@ -11,6 +11,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+mod state;
+mod words;
+
+use state::{Phase, Session};
+pub use words::{Input, Output};
+
 /// Between two questions to a line on which nobody has answered yet.
 const ENQUIRE_EVERY: Duration = Duration::from_secs(1);
 /// After so many questions without an answer the line counts as silent.
@@ -22,110 +28,6 @@ const SILENT_AFTER: Duration = Duration::from_secs(35);
 
 /// Nothing is due.
 const A_LONG_TIME: Duration = Duration::from_hours(1);
-
-/// What happens to the link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Input<'a> {
-    /// The board sent bytes.
-    Bytes(&'a [u8]),
-    /// Time has passed; due at [`Link::wake_at`].
-    Tick,
-    /// The port was opened, also for the first time.
-    Reopened,
-    /// The port is gone.
-    Closed,
-    /// An accepted message is on disk, or nothing needs it any more: the board may forget it.
-    Settled {
-        /// Of the board when it sent the message.
-        boot: u32,
-        /// The message.
-        seq: u64,
-    },
-    /// An order for the board.
-    Order {
-        /// What to do.
-        order: Order,
-        /// How long from now it may still be begun.
-        ttl: Duration,
-    },
-}
-
-/// What comes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// To be written to the port.
-    Write(Vec<u8>),
-    /// The expected board is there.
-    Found {
-        /// Version of its firmware.
-        firmware: String,
-        /// The boot that its messages belong to from now on.
-        boot: u32,
-        /// Whether it has another boot than before: what the former one had not sent is gone.
-        is_new_boot: bool,
-    },
-    /// Another board is there; nothing of it is taken.
-    Foreign {
-        /// What it says it is.
-        code: String,
-    },
-    /// Nobody answers, or no more, or the port has been gone for as long.
-    Silent,
-    /// A numbered message, each once and in order within a boot.
-    Message {
-        /// The boot it belongs to.
-        boot: u32,
-        /// The message.
-        message: FirmwareMessage,
-    },
-    /// The board had to drop messages; their numbers will never come.
-    Lost {
-        /// How many since its boot.
-        total: u64,
-    },
-    /// An order ended without an answer of the board.
-    Unanswered {
-        /// Which one.
-        id: [u8; 16],
-        /// Why.
-        why: Unanswered,
-    },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Phase {
-    /// There is no port.
-    Closed {
-        at: Duration,
-        is_told: bool,
-    },
-    /// Nobody has said Hello since the port was opened.
-    Asking {
-        at: Duration,
-        times: u32,
-    },
-    /// The Hello of another board was heard.
-    Foreign {
-        at: Duration,
-        code: String,
-    },
-    /// The Hello was answered; the board has not said yet which number comes next.
-    Greeted {
-        at: Duration,
-    },
-    Talking,
-}
-
-/// What is known of one boot of the board. It outlives a port that comes and goes.
-#[derive(Debug, Clone)]
-struct Session {
-    boot: u32,
-    /// The number to come; unknown until the board has said it.
-    next: Option<u64>,
-    /// Accepted, but not settled. What is neither here nor to come is on disk.
-    unsettled: BTreeSet<u64>,
-    lost: u64,
-}
 
 /// The line to one board.
 #[derive(Debug)]

@@ -46,6 +46,12 @@ pub(super) fn answer(command: Command, body: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The four bytes of an answer to `GetFirmwareVersion`: chip, version, revision and what it supports; `None` if the
+/// body is anything else.
+pub fn version(body: &[u8]) -> Option<&[u8; 4]> {
+    answer(Command::GetFirmwareVersion, body)?.try_into().ok()
+}
+
 /// Whether an exchange with a card went well; bits 6 and 7 of the status say other things.
 pub(super) fn went_well(status: u8) -> bool {
     matches!(status & 0x3F, 0)

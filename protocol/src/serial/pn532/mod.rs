@@ -9,6 +9,6 @@ pub mod frame;
 mod link;
 mod listing;
 
-pub use command::{ABORT, WAKE_UP};
+pub use command::{ABORT, WAKE_UP, version};
 pub use link::{Fault, Input, Link, Notice, Output, Settings};
 pub use listing::{Listed, parse as parse_listing};

@@ -5,18 +5,16 @@
 //! credential.
 
 use super::ndef::{self, Record};
+use super::type4::{Type4Reader, Type4Step};
 use super::{SunNames, Target, apdu};
 use crate::credential::Credential;
-
-/// Longest message that is read from a card.
-const MAX_MESSAGE: usize = 480;
 
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
     /// Say this to the target and pass on its answer.
     Send(Vec<u8>),
-    /// Get a nonce from the agent.
+    /// Wait for the nonce of the agent; it is asked for if it was not before.
     AskNonce,
     /// It is over.
     Done(Finding),
@@ -35,11 +33,22 @@ pub enum Finding {
     Unreadable,
 }
 
+/// What one conversation may know of those before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Habits {
+    /// Names in the addresses of NTAG 424 DNA cards.
+    pub sun: SunNames,
+    /// Bytes of the SUN message that was read last: most cards of a gym have messages of one length.
+    pub message_length: Option<usize>,
+}
+
 /// One conversation.
 #[derive(Debug)]
 pub struct Identification {
     target: Target,
-    names: SunNames,
+    habits: Habits,
+    /// What the phone is to sign, and for which branch, if it came before it was needed.
+    nonce: Option<([u8; 16], u16)>,
     state: State,
 }
 
@@ -48,23 +57,29 @@ enum State {
     SelectPhone,
     Nonce,
     Challenge([u8; 16]),
-    SelectNdef,
-    SelectFile,
-    Length,
-    Message { length: usize, read: Vec<u8> },
+    Message(Type4Reader),
 }
 
 impl Identification {
     /// Begins with a target that has just been selected.
-    pub fn begin(target: Target, names: SunNames) -> (Self, Step) {
-        let state = if target.is_random() { State::SelectPhone } else { State::SelectNdef };
-        let this = Self { target, names, state };
-        let first = match this.state {
-            _ if !this.target.speaks_apdus() => this.by_number(),
-            State::SelectPhone => Step::Send(apdu::select_phone()),
-            _ => Step::Send(apdu::select_ndef()),
+    pub fn begin(target: Target, habits: Habits) -> (Self, Step) {
+        let mut this = Self { target, habits, nonce: None, state: State::SelectPhone };
+        let first = match this.target.speaks_apdus() {
+            false => this.by_number(),
+            true if this.target.is_random() => Step::Send(apdu::select_phone()),
+            true => this.ask_message(),
         };
         (this, first)
+    }
+
+    /// Whether a nonce will be needed, as far as can be told: asked for now, it is at hand when the phone wants it.
+    pub fn needs_nonce(&self) -> bool {
+        self.target.speaks_apdus() && self.target.is_random()
+    }
+
+    /// What was learned from a card with a SUN message.
+    pub fn habits(self) -> Habits {
+        self.habits
     }
 
     /// The target has answered.
@@ -76,58 +91,53 @@ impl Identification {
             }
             State::SelectPhone if status == apdu::OK => {
                 self.state = State::Nonce;
-                Step::AskNonce
+                match self.nonce.take() {
+                    Some((nonce, site_no)) => self.challenge(nonce, site_no),
+                    None => Step::AskNonce,
+                }
             }
             State::Challenge(nonce) if status == apdu::OK => signed(nonce, data),
-            State::SelectNdef if status == apdu::OK => {
-                self.send(State::SelectFile, apdu::select_ndef_file())
-            }
-            State::SelectFile if status == apdu::OK => {
-                self.send(State::Length, apdu::read_binary(0, 2))
-            }
-            State::Length if status == apdu::OK => match *data {
-                [high, low] => self.measured(u16::from_be_bytes([high, low]).into()),
-                _ => unreadable(),
-            },
-            State::Message { length, read } if status == apdu::OK => {
-                read.extend_from_slice(data);
-                if data.is_empty() || read.len() > *length { unreadable() } else { self.read_on() }
-            }
             State::SelectPhone | State::Challenge(_) | State::Nonce => self.no_phone(),
-            _ => self.no_message(),
-        }
-    }
-
-    /// The agent has given a nonce; to be signed for the branch `site_no`.
-    pub fn nonce(&mut self, nonce: [u8; 16], site_no: u16) -> Step {
-        match self.state {
-            State::Nonce => self.send(State::Challenge(nonce), apdu::challenge(&nonce, site_no)),
-            _ => unreadable(),
-        }
-    }
-
-    fn measured(&mut self, length: usize) -> Step {
-        if (1..=MAX_MESSAGE).contains(&length) {
-            self.state = State::Message { length, read: Vec::new() };
-            self.read_on()
-        } else {
-            self.no_message()
-        }
-    }
-
-    fn read_on(&mut self) -> Step {
-        let State::Message { length, read } = &self.state else { return unreadable() };
-        let left = length - read.len();
-        let offset = u16::try_from(2 + read.len());
-        match (u8::try_from(left.min(apdu::MAX_READ)), offset) {
-            (Ok(part @ 1..), Ok(offset)) => Step::Send(apdu::read_binary(offset, part)),
-            _ => match ndef::first_record(read) {
-                Some(Record::Uri(address)) => match self.names.read(&address) {
-                    Some(sun) => Step::Done(Finding::Credential(sun)),
-                    None => self.no_message(),
-                },
-                _ => self.no_message(),
+            State::Message(reader) => match reader.hear(data, status) {
+                Type4Step::Send(apdu) => Step::Send(apdu),
+                Type4Step::Done(Some(message)) => self.message(&message),
+                Type4Step::Done(None) => self.no_message(),
+                Type4Step::Nonsense => unreadable(),
             },
+        }
+    }
+
+    /// The agent has given a nonce; to be signed for the branch `site_no`. `None`: that comes later.
+    pub fn nonce(&mut self, nonce: [u8; 16], site_no: u16) -> Option<Step> {
+        if matches!(self.state, State::Nonce) {
+            return Some(self.challenge(nonce, site_no));
+        }
+        self.nonce = Some((nonce, site_no));
+        None
+    }
+
+    fn challenge(&mut self, nonce: [u8; 16], site_no: u16) -> Step {
+        self.state = State::Challenge(nonce);
+        Step::Send(apdu::challenge(&nonce, site_no))
+    }
+
+    fn ask_message(&mut self) -> Step {
+        let (reader, first) = Type4Reader::begin(self.habits.message_length);
+        self.state = State::Message(reader);
+        Step::Send(first)
+    }
+
+    fn message(&mut self, message: &[u8]) -> Step {
+        let sun = match ndef::first_record(message) {
+            Some(Record::Uri(address)) => self.habits.sun.read(&address),
+            _ => None,
+        };
+        match sun {
+            Some(sun) => {
+                self.habits.message_length = Some(message.len());
+                Step::Done(Finding::Credential(sun))
+            }
+            None => self.no_message(),
         }
     }
 
@@ -136,15 +146,14 @@ impl Identification {
         if self.target.is_random() {
             return Step::Done(Finding::Nobody);
         }
-        self.send(State::SelectPhone, apdu::select_phone())
+        self.state = State::SelectPhone;
+        Step::Send(apdu::select_phone())
     }
 
     /// Our application is not there, or does not know the challenge.
     fn no_phone(&mut self) -> Step {
         match self.state {
-            State::SelectPhone if self.target.is_random() => {
-                self.send(State::SelectNdef, apdu::select_ndef())
-            }
+            State::SelectPhone if self.target.is_random() => self.ask_message(),
             _ => self.by_number(),
         }
     }
@@ -156,11 +165,6 @@ impl Identification {
             4 | 7 | 10 => Finding::Credential(Credential::NfcUid { uid: uid.clone() }),
             _ => Finding::Unreadable,
         })
-    }
-
-    fn send(&mut self, state: State, apdu: Vec<u8>) -> Step {
-        self.state = state;
-        Step::Send(apdu)
     }
 }
 
@@ -183,124 +187,4 @@ fn signed(nonce: &[u8; 16], data: &[u8]) -> Step {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const CARD: [u8; 7] = [4, 1, 2, 3, 4, 5, 6];
-    const RANDOM: [u8; 4] = [8, 1, 2, 3];
-
-    fn target(uid: &[u8], sak: u8) -> Target {
-        Target { atqa: [0, 0x44], sak, uid: uid.to_vec() }
-    }
-
-    fn begin(uid: &[u8], sak: u8) -> (Identification, Step) {
-        Identification::begin(target(uid, sak), SunNames::default())
-    }
-
-    fn uid(uid: &[u8]) -> Step {
-        Step::Done(Finding::Credential(Credential::NfcUid { uid: uid.to_vec() }))
-    }
-
-    #[test]
-    fn a_plain_card_is_its_number_of_4_7_or_10_bytes() {
-        for length in [4, 7, 10] {
-            let number = vec![0x21; length];
-            assert_eq!(begin(&number, 0x08).1, uid(&number));
-        }
-        assert_eq!(begin(&[0x21; 5], 0x08).1, unreadable());
-    }
-
-    #[test]
-    fn a_random_number_is_nobody() {
-        assert_eq!(begin(&RANDOM, 0x00).1, Step::Done(Finding::Nobody));
-    }
-
-    #[test]
-    fn a_sun_message_is_read_in_pieces() {
-        let address = format!(
-            "gym.example/t?picc_data={0}&enc={0}{0}&cmac={1}",
-            "AB".repeat(16),
-            "CD".repeat(8)
-        );
-        let mut message = vec![0xD1, 0x01, u8::try_from(address.len() + 1).unwrap(), b'U', 0x04];
-        message.extend_from_slice(address.as_bytes());
-        let ok = |data: &[u8]| [data, &[0x90, 0x00]].concat();
-        let (mut card, first) = begin(&CARD, 0x20);
-
-        assert_eq!(first, Step::Send(apdu::select_ndef()));
-        assert_eq!(card.hear(&ok(&[])), Step::Send(apdu::select_ndef_file()));
-        assert_eq!(card.hear(&ok(&[])), Step::Send(apdu::read_binary(0, 2)));
-        let length = u8::try_from(message.len()).unwrap();
-        assert_eq!(card.hear(&ok(&[0, length])), Step::Send(apdu::read_binary(2, length)));
-        let next = card.hear(&ok(&message[..40]));
-        assert_eq!(next, Step::Send(apdu::read_binary(42, length - 40)));
-        let Step::Done(Finding::Credential(Credential::Sun { picc_data, enc, cmac })) =
-            card.hear(&ok(&message[40..]))
-        else {
-            panic!("no message")
-        };
-        assert_eq!((picc_data, enc, cmac), ([0xAB; 16], Some(vec![0xAB; 32]), [0xCD; 8]));
-    }
-
-    #[test]
-    fn a_card_that_has_nothing_better_is_its_number() {
-        let (mut card, _) = begin(&CARD, 0x20);
-
-        assert_eq!(card.hear(&[0x6A, 0x82]), Step::Send(apdu::select_phone()));
-        assert_eq!(card.hear(&[0x6A, 0x82]), uid(&CARD));
-    }
-
-    #[test]
-    fn a_phone_signs_the_nonce_of_the_agent() {
-        let (mut phone, first) = begin(&RANDOM, 0x20);
-
-        assert_eq!(first, Step::Send(apdu::select_phone()));
-        assert_eq!(phone.hear(&[1, 0, 0x90, 0x00]), Step::AskNonce);
-        assert_eq!(phone.nonce([7; 16], 3), Step::Send(apdu::challenge(&[7; 16], 3)));
-        let answer = [&[1; 9][..], &[2; 64], &[0x90, 0x00]].concat();
-        assert_eq!(
-            phone.hear(&answer),
-            Step::Done(Finding::Credential(Credential::Hce {
-                nonce: vec![7; 16],
-                token: vec![1; 9],
-                signature: vec![2; 64],
-            }))
-        );
-    }
-
-    #[test]
-    fn a_locked_phone_and_one_without_our_application_are_nobody() {
-        let (mut locked, _) = begin(&RANDOM, 0x20);
-        let (mut other, _) = begin(&RANDOM, 0x20);
-
-        assert_eq!(locked.hear(&[0x69, 0x85]), Step::Done(Finding::Locked));
-        assert_eq!(other.hear(&[0x6A, 0x82]), Step::Send(apdu::select_ndef()));
-        assert_eq!(other.hear(&[0x6A, 0x82]), Step::Done(Finding::Nobody));
-    }
-
-    proptest! {
-        #[test]
-        fn no_answers_panic_or_go_on_for_ever(
-            answers in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..600),
-            ok in any::<bool>(),
-            random in any::<bool>(),
-        ) {
-            let number: &[u8] = if random { &RANDOM } else { &CARD };
-            let (mut target, mut step) = begin(number, 0x20);
-            let mut exchanges = 0;
-            for mut answer in answers {
-                if ok {
-                    answer.extend_from_slice(&[0x90, 0x00]);
-                }
-                step = match step {
-                    Step::Done(_) => break,
-                    Step::AskNonce => target.nonce([1; 16], 1),
-                    Step::Send(_) => target.hear(&answer),
-                };
-                exchanges += 1;
-            }
-            prop_assert!(exchanges <= MAX_MESSAGE + 10);
-        }
-    }
-}
+mod tests;

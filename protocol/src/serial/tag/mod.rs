@@ -9,8 +9,9 @@ pub mod ndef;
 mod presence;
 mod sun_url;
 mod type2;
+mod type4;
 
-pub use identification::{Finding, Identification, Step};
+pub use identification::{Finding, Habits, Identification, Step};
 pub use presence::{ABSENCE, Key, Presence};
 pub use sun_url::SunNames;
 pub use type2::{Type2Reader, Type2Step};

@@ -85,6 +85,18 @@ fn what_is_late_unasked_for_or_repeated_changes_nothing() {
 }
 
 #[test]
+fn a_tap_and_a_decision_count_to_the_last_moment_of_their_time() {
+    let last = Decision { presented_ago: Some(seconds(5)), ..granted(1) };
+    let just_valid = Decision { age: seconds(2), ..granted(2) };
+
+    for decision in [last, just_valid] {
+        let outputs = door().handle(Input::Decision(decision), seconds(50));
+        let Output::Relay { not_after, .. } = outputs[0] else { panic!("{outputs:?}") };
+        assert_eq!(not_after, seconds(50));
+    }
+}
+
+#[test]
 fn the_relay_is_told_when_the_decision_is_void() {
     let decision = Decision { presented_ago: Some(seconds(4)), ..granted(1) };
 

@@ -229,6 +229,18 @@ fn an_order_past_its_time_never_reaches_the_board() {
 }
 
 #[test]
+fn an_order_that_nobody_answers_is_not_said_again_when_its_time_is_over() {
+    let mut link = talking();
+    let first = link.handle(Input::Order { order: order(1), ttl: ms(2_000) }, ms(100));
+
+    let ticks = (101..6_000).map(|at| ttls(&link.handle(Input::Tick, ms(at))));
+    let said: Vec<u32> = ticks.flatten().collect();
+
+    assert_eq!(ttls(&first), vec![2_000]);
+    assert_eq!(said, vec![1_500, 1_000, 500]);
+}
+
+#[test]
 fn a_board_that_restarts_is_not_told_the_same_order_again() {
     let mut link = talking();
     link.handle(Input::Order { order: order(1), ttl: ms(60_000) }, ms(100));

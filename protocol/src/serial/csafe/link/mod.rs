@@ -3,98 +3,33 @@
 //!
 //! Time is a `Duration` since any origin, never going back. Bytes must come in order; how they are cut does not matter.
 
+mod asking;
 mod order;
 mod round;
+mod words;
 
 use super::answer::{self, Answer, Previous, State, Version};
 use super::command::{GET_STATUS, GET_VERSION};
-use super::frame::{self, FrameReader};
+use super::frame::FrameReader;
 use super::quirks::Quirks;
 use crate::machine::Fields;
 use crate::machine::csafe::{Reading, Trouble};
 use alloc::vec::Vec;
+use asking::{Pending, Question};
 use core::mem;
 use core::time::Duration;
 use order::{Order, Verdict};
 pub use order::{OrderEnd, Reset};
 use round::Round;
+pub use words::{Disturbance, Input, Output};
 
 /// A console that said nothing right for so long is silent.
 pub const SILENT_AFTER: Duration = Duration::from_secs(3);
 
-/// A question is asked so often before it is given up.
-const TRIES: u8 = 3;
 /// A disturbed line is told again only after so long; until then disturbances are added up.
 const TELL_AGAIN_AFTER: Duration = Duration::from_mins(1);
 /// What cannot be used is told once; so many different things at most.
 const MAX_TOLD: usize = 32;
-/// A byte at 9600 baud, 8N1.
-const BYTE_TIME: Duration = Duration::from_micros(1_042);
-
-/// What happens to the link.
-#[derive(Debug, Clone, Copy)]
-pub enum Input<'a> {
-    /// The port is open, for the first time or again.
-    Opened,
-    /// The port is gone.
-    Closed,
-    /// The console sent bytes.
-    Bytes(&'a [u8]),
-    /// Starts the console anew. One order at a time: wait for [`Output::OrderEnded`].
-    Reset(Reset),
-    /// Time has passed; due at [`Link::wake_at`].
-    Tick,
-}
-
-/// What comes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// Send these bytes.
-    Write(Vec<u8>),
-    /// What the console measured. Told in each round of an exercise, else when it changes.
-    Sample(Fields),
-    /// What the console is doing, if that is new.
-    State(State),
-    /// What it says about its make, if that is new.
-    Version(Version),
-    /// Something it says cannot be used; told once.
-    Unusable(Trouble),
-    /// Questions had to be repeated, and are answered again. Told at most once a minute.
-    Disturbed(Disturbance),
-    /// The console has not answered for [`SILENT_AFTER`]. Its state is unknown until it is told again.
-    Silent(Disturbance),
-    /// A silent console answers again.
-    Back,
-    /// How the order ended.
-    OrderEnded(OrderEnd),
-}
-
-/// What went wrong on the line since it was last told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Disturbance {
-    /// Answers that arrived damaged.
-    pub damaged: u32,
-    /// Answers that did not come in time.
-    pub late: u32,
-    /// Questions that the console got damaged, or was not ready for.
-    pub misheard: u32,
-}
-
-#[derive(Debug, Clone)]
-struct Pending {
-    question: Question,
-    tries: u8,
-    /// When the answer is late; none while the question waits to be sent again.
-    due: Option<Duration>,
-    /// A status came, without answers. It may have come unasked, so the rest is waited for.
-    has_status: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Question {
-    Poll(Vec<u8>),
-    Order(u8),
-}
 
 /// The line to one console.
 #[derive(Debug, Clone)]
@@ -317,98 +252,6 @@ impl Link {
             self.told_fields = Some(fields);
             outputs.push(Output::Sample(fields));
         }
-    }
-
-    fn damaged(&mut self, now: Duration, outputs: &mut Vec<Output>) {
-        // Between answers noise is normal.
-        if self.pending.as_ref().is_some_and(|pending| pending.due.is_some()) {
-            self.disturbance.damaged += 1;
-            self.again(now, outputs);
-        }
-    }
-
-    /// Asks once more, after a rest; or gives the question up.
-    fn again(&mut self, now: Duration, outputs: &mut Vec<Output>) {
-        let Some(pending) = &mut self.pending else { return };
-        self.send_after = self.send_after.max(now + self.quirks.gap());
-        if pending.tries < TRIES {
-            pending.due = None;
-            return;
-        }
-        let is_order = matches!(pending.question, Question::Order(_));
-        self.pending = None;
-        if is_order {
-            self.order = None;
-            outputs.push(Output::OrderEnded(OrderEnd::NoAnswer));
-            return;
-        }
-        self.round.give_up();
-        self.reading = Reading::default();
-        if !self.is_silent && now >= self.heard_at + SILENT_AFTER {
-            self.is_silent = true;
-            self.state = None;
-            self.disturbance_told = Some(now);
-            outputs.push(Output::Silent(mem::take(&mut self.disturbance)));
-        }
-    }
-
-    fn expire(&mut self, now: Duration, outputs: &mut Vec<Output>) {
-        if self.order.as_ref().is_some_and(|order| order.until() <= now) {
-            self.order = None;
-            if matches!(&self.pending, Some(Pending { question: Question::Order(_), .. })) {
-                self.pending = None;
-            }
-            outputs.push(Output::OrderEnded(OrderEnd::Expired));
-        }
-        let Some(pending) = &self.pending else { return };
-        if pending.due.is_none_or(|due| due > now) {
-            return;
-        }
-        if pending.has_status && matches!(pending.question, Question::Poll(_)) {
-            // It has nothing to tell in this state.
-            self.pending = None;
-            self.go_on(now, outputs);
-        } else {
-            self.disturbance.late += 1;
-            self.again(now, outputs);
-        }
-    }
-
-    fn ask(&mut self, now: Duration, outputs: &mut Vec<Output>) {
-        if !self.is_open || now < self.send_after {
-            return;
-        }
-        if self.pending.is_none() {
-            let Some(question) = self.next_question(now) else { return };
-            self.pending = Some(Pending { question, tries: 0, due: None, has_status: false });
-        }
-        let Some(pending) = self.pending.as_mut().filter(|pending| pending.due.is_none()) else {
-            return;
-        };
-        let bytes = match &pending.question {
-            Question::Poll(commands) => frame::encode(commands, self.quirks.addresses()),
-            Question::Order(command) => frame::encode(&[*command], self.quirks.addresses()),
-        };
-        let on_the_line = BYTE_TIME * u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        pending.tries += 1;
-        pending.has_status = false;
-        pending.due = Some(now + on_the_line + self.quirks.patience());
-        self.send_after = now + on_the_line + self.quirks.gap();
-        outputs.push(Output::Write(bytes));
-    }
-
-    fn next_question(&mut self, now: Duration) -> Option<Question> {
-        if let Some(order) = &self.order {
-            return Some(Question::Order(order.command()));
-        }
-        if self.round.is_empty() {
-            if now < self.next_round {
-                return None;
-            }
-            self.round.plan(self.version.is_none());
-            self.next_round = (self.next_round + self.quirks.poll()).max(now);
-        }
-        self.round.next().map(Question::Poll)
     }
 }
 

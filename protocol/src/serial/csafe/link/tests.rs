@@ -4,6 +4,7 @@ use super::super::answer::{Item, Status};
 use super::super::command::{GO_IDLE, Get, RESET};
 use super::*;
 use crate::machine::Field;
+use crate::serial::csafe::frame;
 use proptest::prelude::*;
 
 const fn ms(millis: u64) -> Duration {

@@ -4,140 +4,49 @@
 //!             no answer, nonsense                         nothing for 2 s
 //!  Opened ────┬──────────────◄───────────── any command   ┌───────────────┐
 //!             ▼                                           ▼               │
-//!  wake-up, SAMConfiguration, (version), retries ──► list, blocking ──────┤ abort
+//!  wake-up, SAMConfiguration, version, retries ──►  list, blocking ───────┤ abort, look anew
 //!                                                         │ cards         │
 //!             ┌───────────────────────────────────────────┘               │
 //!             ▼                                                           │
-//!  identify each that is new ──► pause, field off and on, list ──► as long as a card is there
+//!  identify each that is new ──► pause, look anew, list ──► as long as a card is there
 //!                            └─► pause, is the phone still there? ──► as long as it is
 //! ```
 //!
 //! Waiting for a card is left to the chip, which is the fastest and needs no processor time here. That such a chip
 //! has died shows only when it is asked: every 2 s it is woken and configured anew, which also mends one that was
 //! reset. A card is looked for anew with the field off in between, since cards answer only once per activation; a
-//! phone would be another phone then, so it is asked whether it is still there.
+//! phone would be another phone then, so it is asked whether it is still there. A card that comes while the chip does
+//! not look waits: so nothing is said to a chip that looks and has just been asked.
 
-use super::command::{ABORT, Commands, WAKE_UP, answer};
+use super::command::{Commands, answer};
 use super::frame::{Frame, Framer};
 use super::listing::Listed;
-use crate::credential::Credential;
-use crate::serial::tag::ndef::Record;
-use crate::serial::tag::{Presence, SunNames};
+use crate::serial::tag::{Habits, Presence};
+use plan::{Act, LOOK_ANEW};
 use pn532::requests::Command;
 use std::collections::VecDeque;
 use std::mem;
 use std::time::Duration;
 use targets::Talk;
 
+mod plan;
 mod targets;
+#[cfg(test)]
+mod tests;
+mod words;
 
-/// The chip acks within 15 ms; a USB adapter may hold bytes back for 16 ms more.
-const ACK_WITHIN: Duration = Duration::from_millis(100);
-/// Longest for a command that has nothing to do with cards.
-const ANSWER_WITHIN: Duration = Duration::from_millis(200);
-/// So long may the chip wait for a card without proving that it lives.
-const IDLE_FOR: Duration = Duration::from_secs(2);
-/// So long may it take to find a card that was there just now.
-const FIND_WITHIN: Duration = Duration::from_millis(150);
-/// Between two looks at what lies on the reader.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Without a field for so long every card starts anew.
-const FIELD_OFF: Duration = Duration::from_millis(10);
+pub use words::{Fault, Input, Notice, Output, Settings};
+
 /// Between two attempts to reach a chip that does not answer.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 /// The chip's own name for what it is, in the answer to `GetFirmwareVersion`.
 const PN532: u8 = 0x32;
 
-/// How the reader is set up.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Settings {
-    /// Names in the addresses of NTAG 424 DNA cards.
-    pub sun: SunNames,
-}
-
-/// What happens to the link.
-#[derive(Debug, Clone, Copy)]
-pub enum Input<'a> {
-    /// The port was opened, for the first time or anew.
-    Opened,
-    /// The chip sent bytes.
-    Bytes(&'a [u8]),
-    /// The agent has answered the question `request` with a nonce.
-    Nonce {
-        /// Number of the question.
-        request: u32,
-        /// 16 random bytes.
-        nonce: [u8; 16],
-        /// Number of the branch, which the phone signs too.
-        site_no: u16,
-    },
-    /// Time has passed; due at [`Link::wake_at`].
-    Tick,
-}
-
-/// What comes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// To be sent to the chip.
-    Write(Vec<u8>),
-    /// Something was presented.
-    Presented {
-        /// What it is.
-        credential: Credential,
-        /// When the chip reported it.
-        at: Duration,
-    },
-    /// The agent is to be asked for a nonce; wanted within 1.5 s.
-    AskNonce {
-        /// Number of the question.
-        request: u32,
-    },
-    /// The reader does not work; said once, until [`Output::Working`].
-    Faulty(Fault),
-    /// The reader works, for the first time or again.
-    Working {
-        /// Version and revision of the chip's firmware.
-        firmware: (u8, u8),
-    },
-    /// Something that is no presentation.
-    Notice(Notice),
-}
-
-/// Why the reader does not work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    /// No answer, or none that can be understood.
-    #[error("the chip does not answer")]
-    Silent,
-    /// It does not know a command that every PN532 knows.
-    #[error("the chip does not understand a command")]
-    Refused,
-    /// Another chip.
-    #[error("the chip is no PN532: it calls itself {0:#04X}")]
-    OtherChip(u8),
-}
-
-/// What may help whoever wonders why nothing happens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
-    /// A phone that wants to be unlocked.
-    PhoneLocked,
-    /// A phone without our application, or a card with a number that changes.
-    Nobody,
-    /// It went away too soon, or answered nonsense.
-    Unreadable,
-    /// The agent gave no nonce in time.
-    NoNonce,
-    /// The first record on an NTAG 21x that was presented.
-    Carries(Record),
-    /// So many of what was presented have left.
-    Left(usize),
-}
-
 /// The line to one chip.
 #[derive(Debug, Default)]
 pub struct Link {
-    settings: Settings,
+    /// What is known of cards before they are asked.
+    habits: Habits,
     commands: Commands,
     framer: Framer,
     plan: VecDeque<Act>,
@@ -151,6 +60,8 @@ pub struct Link {
     talk: Option<Talk>,
     /// A phone that the chip holds the line to.
     held: bool,
+    /// When the chip was last asked to prove that it lives.
+    asked_at: Duration,
     /// The last look has found something.
     occupied: bool,
     /// It has found one thing only.
@@ -158,24 +69,6 @@ pub struct Link {
     last_request: u32,
     outputs: Vec<Output>,
 }
-
-/// One thing that is done with the chip.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Act {
-    Rest(Duration),
-    WakeUp,
-    Version,
-    Retries,
-    FieldOff,
-    FieldOn,
-    List { within: Duration },
-    IsPhoneThere,
-}
-
-/// Before the next look. A chip that was reset since finds nothing, which must not pass for absence: it is configured
-/// first. A card that was selected, though its listing was lost on the line, answers again after the field was off.
-const LOOK_ANEW: [Act; 5] =
-    [Act::WakeUp, Act::Retries, Act::FieldOff, Act::Rest(FIELD_OFF), Act::FieldOn];
 
 #[derive(Debug)]
 struct Waiting {
@@ -203,7 +96,8 @@ enum Health {
 impl Link {
     /// A link to a chip; it begins with [`Input::Opened`].
     pub fn new(settings: Settings) -> Self {
-        Self { settings, ..Self::default() }
+        let habits = Habits { sun: settings.sun, message_length: None };
+        Self { habits, ..Self::default() }
     }
 
     /// When the link wants an [`Input::Tick`].
@@ -262,7 +156,7 @@ impl Link {
             },
             Command::InListPassiveTarget => return self.listed(data, now),
             Command::InDataExchange => return self.heard(data, now),
-            Command::InCommunicateThru => self.phone_is_there(data),
+            Command::InCommunicateThru => self.phone_is_there(data, now),
             _ => {}
         }
         self.proceed(now);
@@ -279,13 +173,7 @@ impl Link {
         let Some(Waiting { what, .. }) = self.waiting.take() else { return };
         match what {
             What::Rest => self.proceed(now),
-            What::Answer(Command::InListPassiveTarget) => {
-                self.outputs.push(Output::Write(ABORT.to_vec()));
-                if !self.is_occupied() {
-                    self.plan.extend(LOOK_ANEW);
-                }
-                self.seen(Vec::new(), now);
-            }
+            What::Answer(Command::InListPassiveTarget) => self.nothing_found(now),
             What::Ack { .. } | What::Answer(_) => self.fail(Fault::Silent, now),
             What::Nonce(_) => {
                 self.outputs.push(Output::Notice(Notice::NoNonce));
@@ -312,84 +200,9 @@ impl Link {
         self.listed.clear();
         self.talk = None;
         self.held = false;
-        self.plan = [Act::Rest(pause), Act::WakeUp, Act::Version].into();
+        self.occupied = false;
+        self.plan = [Act::Rest(pause), Act::WakeUp, Act::Version, Act::Retries].into();
         self.plan.extend(LOOK_ANEW);
         self.proceed(now);
-    }
-
-    /// Does the next of what is planned, or plans what comes next.
-    fn proceed(&mut self, now: Duration) {
-        if self.waiting.is_some() {
-            return;
-        }
-        if self.plan.is_empty() {
-            self.plan_next_look();
-        }
-        let Some(act) = self.plan.pop_front() else { return };
-        match act {
-            Act::Rest(pause) if pause.is_zero() => self.proceed(now),
-            Act::Rest(pause) => self.wait(What::Rest, pause, now),
-            Act::WakeUp => {
-                let mut line = ABORT.to_vec();
-                line.extend_from_slice(&WAKE_UP);
-                self.outputs.push(Output::Write(line));
-                self.command(Command::SAMConfiguration, &[0x01, 0x00, 0x00], ANSWER_WITHIN, now);
-            }
-            Act::Version => self.command(Command::GetFirmwareVersion, &[], ANSWER_WITHIN, now),
-            // Look for ever for a card, answer at once for the rest.
-            Act::Retries => {
-                self.command(
-                    Command::RFConfiguration,
-                    &[0x05, 0xFF, 0x01, 0xFF],
-                    ANSWER_WITHIN,
-                    now,
-                );
-            }
-            Act::FieldOff => self.field(0x00, now),
-            Act::FieldOn => self.field(0x01, now),
-            Act::List { within } => {
-                self.command(Command::InListPassiveTarget, &[0x02, 0x00], within, now);
-            }
-            // A request to repeat the last block: any answer will do.
-            Act::IsPhoneThere => {
-                self.command(Command::InCommunicateThru, &[0xB2], ANSWER_WITHIN, now);
-            }
-        }
-    }
-
-    fn plan_next_look(&mut self) {
-        if self.held {
-            self.plan.extend([Act::Rest(LOOK_EVERY), Act::IsPhoneThere]);
-        } else if self.is_occupied() {
-            self.plan.push_back(Act::Rest(LOOK_EVERY));
-            self.plan.extend(LOOK_ANEW);
-            self.plan.push_back(Act::List { within: FIND_WITHIN });
-        } else {
-            self.plan.push_back(Act::List { within: IDLE_FOR });
-        }
-    }
-
-    /// Whether something is there, or was there just now.
-    fn is_occupied(&self) -> bool {
-        self.occupied || !self.presence.is_empty()
-    }
-
-    fn field(&mut self, on: u8, now: Duration) {
-        self.command(Command::RFConfiguration, &[0x01, on], ANSWER_WITHIN, now);
-    }
-
-    fn command(&mut self, command: Command, data: &[u8], answer_within: Duration, now: Duration) {
-        self.framer.clear();
-        match self.commands.frame(command, data) {
-            Some(frame) => {
-                self.outputs.push(Output::Write(frame));
-                self.wait(What::Ack { command, answer_within }, ACK_WITHIN, now);
-            }
-            None => self.fail(Fault::Refused, now),
-        }
-    }
-
-    fn wait(&mut self, what: What, time: Duration, now: Duration) {
-        self.waiting = Some(Waiting { until: now.saturating_add(time), what });
     }
 }

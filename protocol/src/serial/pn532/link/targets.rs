@@ -1,5 +1,6 @@
 //! What the chip has found: who is new is identified, one after the other.
 
+use super::plan::LOOK_ANEW;
 use super::{Fault, Link, Notice, Output, What};
 use crate::credential::Credential;
 use crate::serial::pn532::command::{has_more, went_well};
@@ -23,6 +24,8 @@ pub(super) struct Talk {
     subject: Subject,
     /// The answer so far; long ones come in pieces.
     answer: Vec<u8>,
+    /// The question for a nonce, if it was asked.
+    asked: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -40,15 +43,9 @@ impl Link {
     }
 
     /// The chip has looked and found this.
-    pub(super) fn seen(&mut self, listed: Vec<Listed>, now: Duration) {
-        let key = |listed: &Listed| Key::Uid(listed.target.uid.clone());
-        let keys: Vec<Key> = listed.iter().map(key).collect();
-        let phone = listed.iter().any(|listed| listed.target.is_random());
-        let left = self.presence.look(&keys, phone, now);
-        if left > 0 {
-            self.outputs.push(Output::Notice(Notice::Left(left)));
-        }
-        self.occupied = !listed.is_empty();
+    /// The chip has looked and found this.
+    fn seen(&mut self, listed: Vec<Listed>, now: Duration) {
+        self.look(&listed, now);
         self.alone = listed.len() == 1;
         self.found_at = now;
         let fresh = listed.into_iter().filter(|listed| !self.presence.knows(&key(listed)));
@@ -56,26 +53,48 @@ impl Link {
         self.next_target(now);
     }
 
-    pub(super) fn phone_is_there(&mut self, data: &[u8]) {
+    /// That is what lies on the reader now, and nothing else.
+    pub(super) fn look(&mut self, listed: &[Listed], now: Duration) {
+        let keys: Vec<Key> = listed.iter().map(key).collect();
+        let phone = listed.iter().any(|listed| listed.target.is_random());
+        let left = self.presence.look(&keys, phone, now);
+        if left > 0 {
+            self.outputs.push(Output::Notice(Notice::Left(left)));
+        }
+        self.occupied = !listed.is_empty();
+    }
+
+    pub(super) fn phone_is_there(&mut self, data: &[u8], now: Duration) {
         self.held = data.first().is_some_and(|status| went_well(*status));
         // Nobody has looked for anything else.
         self.presence.look_failed();
+        if !self.held {
+            self.look(&[], now);
+            self.plan.extend(LOOK_ANEW);
+        }
     }
 
     pub(super) fn next_target(&mut self, now: Duration) {
         let Some(with) = self.listed.pop_front() else { return self.proceed(now) };
-        let (who, step) = Identification::begin(with.target.clone(), self.settings.sun.clone());
-        self.talk = Some(Talk { with, subject: Subject::Who(Box::new(who)), answer: Vec::new() });
+        let (who, step) = Identification::begin(with.target.clone(), self.habits.clone());
+        let asked = who.needs_nonce().then(|| self.ask_nonce());
+        let subject = Subject::Who(Box::new(who));
+        self.talk = Some(Talk { with, subject, answer: Vec::new(), asked });
         self.step(step, now);
+    }
+
+    fn ask_nonce(&mut self) -> u32 {
+        self.last_request = self.last_request.wrapping_add(1);
+        self.outputs.push(Output::AskNonce { request: self.last_request });
+        self.last_request
     }
 
     fn step(&mut self, step: Step, now: Duration) {
         match step {
             Step::Send(bytes) => self.say(&bytes, now),
             Step::AskNonce => {
-                self.last_request = self.last_request.wrapping_add(1);
-                let request = self.last_request;
-                self.outputs.push(Output::AskNonce { request });
+                let asked = self.talk.as_ref().and_then(|talk| talk.asked);
+                let request = asked.unwrap_or_else(|| self.ask_nonce());
                 self.wait(What::Nonce(request), NONCE_WITHIN, now);
             }
             Step::Done(finding) => self.found(finding, now),
@@ -83,9 +102,12 @@ impl Link {
     }
 
     pub(super) fn nonce(&mut self, request: u32, nonce: [u8; 16], site_no: u16, now: Duration) {
-        let asked = self.waiting.as_ref().is_some_and(|asked| asked.what == What::Nonce(request));
-        if let (true, Some(Talk { subject: Subject::Who(who), .. })) = (asked, &mut self.talk) {
-            let step = who.nonce(nonce, site_no);
+        let awaited = self.waiting.as_ref().is_some_and(|waits| waits.what == What::Nonce(request));
+        let Some(Talk { subject: Subject::Who(who), asked, .. }) = &mut self.talk else { return };
+        if !awaited && *asked != Some(request) {
+            return;
+        }
+        if let Some(step) = who.nonce(nonce, site_no) {
             self.waiting = None;
             self.step(step, now);
         }
@@ -139,6 +161,9 @@ impl Link {
         match finding {
             _ if reading => {}
             Finding::Credential(credential) => {
+                if let Subject::Who(who) = subject {
+                    self.habits = who.habits();
+                }
                 self.report(credential, &with);
                 if with.target.is_type2() {
                     return self.read_message(with, now);
@@ -165,7 +190,8 @@ impl Link {
 
     fn read_message(&mut self, with: Listed, now: Duration) {
         let (reader, step) = Type2Reader::begin();
-        self.talk = Some(Talk { with, subject: Subject::Message(reader), answer: Vec::new() });
+        self.talk =
+            Some(Talk { with, subject: Subject::Message(reader), answer: Vec::new(), asked: None });
         self.carries(step, now);
     }
 
@@ -181,4 +207,8 @@ impl Link {
             }
         }
     }
+}
+
+fn key(listed: &Listed) -> Key {
+    Key::Uid(listed.target.uid.clone())
 }
