@@ -115,7 +115,7 @@ impl Accounts {
         Ok(())
     }
 
-    /// Who has this cookie. `uses`: somebody does something, see [`super::sessions::Sessions::whose`].
+    /// Who has this cookie. `uses`: somebody does something, see `Sessions::whose`.
     pub async fn who(&self, token: &Token, uses: bool) -> Option<Caller> {
         let (row, write) = {
             let mut state = self.lock();
