@@ -68,7 +68,10 @@ impl Cache {
         match &self.store {
             Store::Memory(memory) => {
                 memory.delete_prefix(prefix);
-                self.relay.tell(FORGET, prefix).await;
+                if let Err(error) = self.relay.tell(FORGET, prefix).await {
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "other instances keep what should be forgotten");
+                }
             }
             Store::Redis(redis) => {
                 redis.delete_prefix(&named(prefix)).await;

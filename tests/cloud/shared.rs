@@ -150,22 +150,27 @@ async fn is_heard(app: &App, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
     });
     assert!(!tasks.is_empty());
     eventually("a message is heard", async || {
-        app.relay.tell("ready", "").await;
+        app.relay.tell("ready", "").await?;
         Ok(*came.lock().unwrap_or_else(PoisonError::into_inner))
     })
     .await
 }
 
-async fn events_are_told(api: &Api) -> Result<()> {
+async fn two_register(api: &Api) -> Result<()> {
     Gym::open(api, "Gym").await?;
-    let other = beside(api).await?;
-    let mut tasks = JoinSet::new();
-    let events = heard(&other, &mut tasks);
-    is_heard(&other, &mut tasks).await?;
     for email in ["ada@example.com", "eve@example.com"] {
         let new = json!({"email": email, "password": "marble otter sings 7 tangos", "name": "A"});
         assert_eq!(api.post("/api/v1/auth/register", None, &new).await?.status, 201);
     }
+    Ok(())
+}
+
+async fn events_are_told(api: &Api) -> Result<()> {
+    let other = beside(api).await?;
+    let mut tasks = JoinSet::new();
+    let events = heard(&other, &mut tasks);
+    is_heard(&other, &mut tasks).await?;
+    two_register(api).await?;
 
     outbox::tell_all(&api.app).await?;
     outbox::tell_all(&api.app).await?;
@@ -190,4 +195,31 @@ async fn events_are_told_to_other_instances_once_and_in_order_by_postgres() -> R
 async fn events_are_told_to_other_instances_once_and_in_order_by_redis() -> Result<()> {
     let redis = Redis::start().await?;
     events_are_told(&with(Some(&redis), Limits::default()).await?).await
+}
+
+#[tokio::test]
+async fn what_cannot_be_told_waits_and_keeps_its_order() -> Result<()> {
+    let mut redis = Redis::start().await?;
+    let api = with(Some(&redis), Limits::default()).await?;
+    two_register(&api).await?;
+    redis.stop().await?;
+
+    assert!(outbox::tell_all(&api.app).await.is_err());
+    redis.start_again().await?;
+    let other = beside(&api).await?;
+    let mut tasks = JoinSet::new();
+    let events = heard(&other, &mut tasks);
+    is_heard(&other, &mut tasks).await?;
+
+    eventually("both are told", async || {
+        // Redis is left alone for a moment after it was away.
+        let told = outbox::tell_all(&api.app).await;
+        let count = events.lock().unwrap_or_else(PoisonError::into_inner).len();
+        Ok(told.is_ok() && count >= 2)
+    })
+    .await?;
+    let events = events.lock().unwrap_or_else(PoisonError::into_inner);
+    assert_eq!(events.len(), 2);
+    assert!(events[0].id < events[1].id);
+    Ok(())
 }

@@ -42,11 +42,9 @@ impl Relay {
         Self { carrier, hooks: Arc::default() }
     }
 
-    /// Tells all instances; what cannot be told is lost. At most some kilobytes.
-    pub async fn tell(&self, topic: &str, text: &str) {
-        if let Err(error) = self.carrier.tell(&format!("{topic} {text}")).await {
-            tracing::warn!(topic, error = format!("{error:#}"), "other instances are not told");
-        }
+    /// Tells all instances that listen now. At most some kilobytes. An error: nobody was told.
+    pub async fn tell(&self, topic: &str, text: &str) -> anyhow::Result<()> {
+        self.carrier.tell(&format!("{topic} {text}")).await
     }
 
     /// Calls this for every message, with its topic.

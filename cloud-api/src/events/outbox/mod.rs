@@ -1,5 +1,5 @@
 //! The outbox: an event is written in the transaction in which it happened, and told to all instances afterwards,
-//! in order and at least once.
+//! in order and at least once. While messages cannot be told it waits; who did not listen finds it in the table.
 
 mod store;
 
@@ -59,13 +59,27 @@ pub async fn tell_all(app: &App) -> anyhow::Result<()> {
         if events.is_empty() {
             return Ok(());
         }
-        for event in &events {
-            app.relay.tell(TOPIC, &serde_json::to_string(event)?).await;
-        }
-        let told: Vec<i64> = events.iter().map(|event| event.id).collect();
+        let (told, end) = tell(app, &events).await;
         store::set_told(&mut tx, &told, app.clock.now()).await?;
         tx.commit().await?;
+        end?;
     }
+}
+
+/// Tells them up to the first that cannot be told, so that they stay in order. Gives the ids of those that were.
+async fn tell(app: &App, events: &[Event]) -> (Vec<i64>, anyhow::Result<()>) {
+    let mut told = Vec::with_capacity(events.len());
+    for event in events {
+        let text = match serde_json::to_string(event) {
+            Ok(text) => text,
+            Err(error) => return (told, Err(error.into())),
+        };
+        if let Err(error) = app.relay.tell(TOPIC, &text).await {
+            return (told, Err(error));
+        }
+        told.push(event.id);
+    }
+    (told, Ok(()))
 }
 
 const AT_ONCE: i64 = 100;
