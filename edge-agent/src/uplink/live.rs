@@ -11,9 +11,9 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use reqwest::{Response, StatusCode};
 use std::convert::Infallible;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// At most ten states a second.
+/// At most ten states a second, while somebody watches. Else news wait for the next sign of life.
 const PACE: Duration = Duration::from_millis(100);
 /// What has only measured something since, and is as it was otherwise, is told once a second.
 const SAMPLES_PACE: Duration = Duration::from_secs(1);
@@ -29,7 +29,8 @@ const SLOW_PROBE: Duration = Duration::from_millis(1_900);
 
 /// Sends the state of the floor for as long as the edge is enrolled this way.
 pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
-    let mut lane = LiveLane { n: 0, needs_full: true, samples_from: Instant::now() };
+    let now = Instant::now();
+    let mut lane = LiveLane { n: 0, needs_full: true, is_watched: false, samples_from: now };
     let mut refusals = Backoff::new(PROBE, Duration::from_mins(1));
     let mut failing_since: Option<Instant> = None;
     let mut waiter = uplink.link.waiter();
@@ -41,9 +42,10 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
                 uplink.link.reached(Lane::Live);
                 refusals.reset();
                 failing_since = None;
-                sleep_until(started + PACE).await;
+                sleep_until(started + if lane.is_watched { PACE } else { HEARTBEAT }).await;
                 // Either way it is time: for news, or for a sign of life.
-                let _ = timeout(HEARTBEAT, uplink.board.changed(lane.samples_from)).await;
+                let news = uplink.board.changed(lane.samples_from);
+                let _ = timeout_at(started + HEARTBEAT, news).await;
             }
             // The cloud has no state that this one could add to.
             Err(failure) if failure.code() == "full_state_needed" => {
@@ -67,6 +69,7 @@ struct LiveLane {
     n: u64,
     /// The cloud may have missed something: everything is told again.
     needs_full: bool,
+    is_watched: bool,
     /// Samples that nothing else came with wait until then.
     samples_from: Instant,
 }
@@ -101,20 +104,22 @@ impl LiveLane {
                 .header(CONTENT_ENCODING, "zstd")
                 .body(packed.clone())
         };
-        let is_watched = is_watched(cloud.call(put).await?).await?;
+        self.is_watched = is_watched(cloud.call(put).await?).await?;
         metrics::counter!("gymwire_uplink_states_total").increment(1);
         metrics::counter!("gymwire_uplink_state_bytes_total").increment(packed.len() as u64);
         self.needs_full = false;
-        self.pace(is_watched, has_samples.then_some(now));
+        self.pace(has_samples.then_some(now));
         Ok(())
     }
 
     /// `told` is when samples were told just now. Once somebody watches, they are not waited for.
-    fn pace(&mut self, is_watched: bool, told: Option<Instant>) {
-        let pace = if is_watched { SAMPLES_PACE } else { UNWATCHED_PACE };
+    fn pace(&mut self, told: Option<Instant>) {
+        let pace = if self.is_watched { SAMPLES_PACE } else { UNWATCHED_PACE };
         match told {
             Some(told) => self.samples_from = told + pace,
-            None if is_watched => self.samples_from = self.samples_from.min(Instant::now() + pace),
+            None if self.is_watched => {
+                self.samples_from = self.samples_from.min(Instant::now() + pace)
+            }
             None => {}
         }
     }
