@@ -1,12 +1,14 @@
 # Two commands matter: `make demo` and `make test`. Each makes sure of what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak sqlx deb deb-test
+.PHONY: help setup demo test check bench soak fuzz-api sqlx deb deb-test
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
 export DURATION ?= 45
 export KEEP ?= 0
+# For `make fuzz-api`: how long requests are made up.
+SECONDS ?= 60
 # The features are named: without libnfc and without the clock that tests can step, which only tests need.
 RELEASE := cargo build --release --features firmware-bridge/emulators -p cloud-api -p edge-agent -p firmware-bridge -p tests --bins
 
@@ -33,6 +35,9 @@ bench: setup ## Measure, beside the peers and limits, in one run
 
 soak: setup ## The long versions of the fault tests (1 000 kills)
 	@packaging/test.sh soak
+
+fuzz-api: setup ## Made-up requests against the API document, with schemathesis (SECONDS=60)
+	@packaging/fuzz-api.sh "$(SECONDS)"
 
 deb: setup ## Debian packages for every processor that this computer can build for
 	@packaging/deb.sh

@@ -39,9 +39,15 @@ async fn without_a_token_every_other_operation_answers_401() -> Result<()> {
     }
     let expected = [
         "GET /.well-known/jwks.json",
+        "GET /api/v1/auth/apple",
         "POST /api/v1/auth/apple",
+        "GET /api/v1/auth/apple/callback",
+        "POST /api/v1/auth/apple/callback",
+        "POST /api/v1/auth/exchange",
         "POST /api/v1/auth/forgot-password",
+        "GET /api/v1/auth/google",
         "POST /api/v1/auth/google",
+        "GET /api/v1/auth/google/callback",
         "POST /api/v1/auth/login",
         "POST /api/v1/auth/refresh",
         "POST /api/v1/auth/register",

@@ -22,6 +22,7 @@ impl Default for Http {
     fn default() -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".to_owned(),
             allowed_origins: vec!["http://localhost:3000".to_owned()],
             trusted_proxies: Vec::new(),
             max_connections: 10_000,
@@ -53,6 +54,7 @@ impl Default for Auth {
             access_token_s: 15 * 60,
             refresh_token_s: 7 * 24 * 60 * 60,
             require_verified_email: false,
+            return_urls: Vec::new(),
             hash_memory_kib: 19_456,
             hash_passes: 2,
             hash_concurrency: 2,

@@ -61,6 +61,8 @@ pub enum Environment {
 #[serde(default, deny_unknown_fields)]
 pub struct Http {
     pub bind: SocketAddr,
+    /// Where browsers reach it. Providers send them back there.
+    pub public_url: String,
     /// Origins whose pages may call the API (CORS); also taken from `ALLOWED_ORIGINS`.
     pub allowed_origins: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -99,6 +101,8 @@ pub struct Auth {
     pub refresh_token_s: u32,
     /// Whether an account can be used only once its address is confirmed.
     pub require_verified_email: bool,
+    /// Pages and apps to which a sign-in by way of Google or Apple may return, whole addresses.
+    pub return_urls: Vec<String>,
     /// Argon2id: memory and passes per password.
     pub hash_memory_kib: u32,
     pub hash_passes: u32,
@@ -185,6 +189,25 @@ pub struct Provider {
     pub client_ids: Vec<String>,
     /// Where the provider publishes its keys, if not where it always does.
     pub keys_url: Option<String>,
+    pub web: WebSignIn,
+}
+
+/// `[google.web]` and `[apple.web]`: signing in by way of the provider's own page.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebSignIn {
+    /// Unset, it is not offered. At Apple it is a "services id".
+    pub client_id: Option<String>,
+    /// Of Google.
+    pub client_secret: Option<Secret>,
+    /// Of Apple, which takes a token that is signed with a key instead: who owns the key, and which one it is.
+    pub team_id: Option<String>,
+    pub key_id: Option<String>,
+    /// The key, as PEM (`AuthKey_….p8`).
+    pub private_key_file: Option<PathBuf>,
+    /// The provider's page and where codes are exchanged, if not where they always are.
+    pub authorize_url: Option<String>,
+    pub token_url: Option<String>,
 }
 
 /// `[redis]`

@@ -1,7 +1,9 @@
 //! Everything that can go wrong in a request, and how it is told: RFC 9457 `application/problem+json`.
 
 use super::problem::{FieldError, Problem, invalid, unreadable};
-use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{
+    BytesRejection, FormRejection, JsonRejection, PathRejection, QueryRejection,
+};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
@@ -33,6 +35,8 @@ pub enum Error {
     Bytes(BytesRejection),
     /// The query cannot be read.
     Query(QueryRejection),
+    /// The form cannot be read.
+    Form(FormRejection),
     /// The path cannot be read: then there is nothing there.
     Path(PathRejection),
     /// Anything else that a client can act on.
@@ -79,6 +83,11 @@ impl Refusal {
 }
 
 impl Error {
+    /// What went wrong, as one word for programs.
+    pub fn code(&self) -> &'static str {
+        self.problem().code
+    }
+
     fn problem(&self) -> Problem {
         match self {
             Self::NotFound | Self::Path(_) => Problem::new(StatusCode::NOT_FOUND, "not_found"),
@@ -100,6 +109,7 @@ impl Error {
             Self::Body(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Bytes(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Query(rejection) => unreadable(rejection.status(), &rejection.body_text()),
+            Self::Form(rejection) => unreadable(rejection.status(), &rejection.body_text()),
             Self::Refused(refusal) => Problem {
                 detail: refusal.detail.clone(),
                 members: refusal.members.clone(),
@@ -211,6 +221,12 @@ impl From<BytesRejection> for Error {
 impl From<QueryRejection> for Error {
     fn from(rejection: QueryRejection) -> Self {
         Self::Query(rejection)
+    }
+}
+
+impl From<FormRejection> for Error {
+    fn from(rejection: FormRejection) -> Self {
+        Self::Form(rejection)
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Json<T>(pub T);
 #[derive(Debug)]
 pub struct Query<T>(pub T);
 
+/// A form, as browsers send it, with its rules checked.
+#[derive(Debug)]
+pub struct Form<T>(pub T);
+
 /// A JSON body with its rules checked.
 #[derive(Debug)]
 pub struct Valid<T>(pub T);
@@ -88,6 +92,21 @@ where
             axum::extract::Query::<T>::from_request_parts(parts, state).await?;
         query.validate()?;
         Ok(Self(query))
+    }
+}
+
+impl<S, T> FromRequest<S> for Form<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Validate<Context = ()>,
+{
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let axum::extract::Form(form) =
+            axum::extract::Form::<T>::from_request(request, state).await?;
+        form.validate()?;
+        Ok(Self(form))
     }
 }
 

@@ -21,7 +21,7 @@ pub use auth::Caller;
 pub use constraint::OnConstraint;
 pub use error::{Error, Refusal, Result};
 pub use etag::IfNoneMatch;
-pub use extract::{Json, Path, Query, Valid};
+pub use extract::{Form, Json, Path, Query, Valid};
 pub use idempotency::IdempotencyKey;
 pub use observe::{ClientAddress, RequestId};
 pub use origin::Origin;

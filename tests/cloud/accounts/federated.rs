@@ -1,50 +1,17 @@
-//! Signing in with Google and Apple, which are played by a small server here.
+//! Signing in with the id token of an app.
 
+use super::provider::{Fake, MODULUS, signed};
 use super::{STRONG, count, letters, profile, register, token_of, tokens, told, verify};
 use crate::gym::Gym;
 use anyhow::Result;
-use axum::Router;
-use axum::routing::get;
 use cloud_api::Config;
 use cloud_api::config::Provider;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use std::sync::{Arc, Mutex, PoisonError};
 use tests::api::{Answer, Api};
 use time::Duration;
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-
-/// A key of this test, known to nobody else.
-const KEY: &[u8] = include_bytes!("id_token_test_key.der");
-const MODULUS: &str = "ulKe2EiECCaHJWKgfrYOwIdThgZ578RipSJGwPj2jbKFOvA1j_27mMXZs4WUJXr35IxdvdTWBkzIl8Di_v8Ez0olxuA0_c5bd4gKeNxRpxWrp6I56uBEpDqXiefBCKWyhtn8AUHMPi9WIqgQ7-k9BYTOvASQ8xybgJG8xHSw4pp9wsR2OgrWLH9qPmKUzQRV-lk3knw9K3E4EGB-p3qp3TbiyCRE27CvqLbJVPqBLULRXfVbWpm2ClFCZV5jcGZbAvb7b4Ms9qiRHWjHAvHeIKHtCN1UpBlco8ubm3baqH3tpLQ82djwi6tfIYga3FDlU9bXZs3_4BJ1OPXgPHffXw";
-
-/// A provider: which key ids it publishes, and how often it was asked.
-#[derive(Clone, Default)]
-struct Fake(Arc<Mutex<(Vec<&'static str>, u32)>>);
-
-impl Fake {
-    async fn serve(&self, tasks: &mut JoinSet<()>) -> Result<String> {
-        let fake = self.clone();
-        let keys = move || async move {
-            let mut state = fake.0.lock().unwrap_or_else(PoisonError::into_inner);
-            state.1 += 1;
-            let keys: Vec<Value> = state.0.iter().map(|kid| key(kid)).collect();
-            axum::Json(json!({"keys": keys}))
-        };
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/keys", listener.local_addr()?);
-        tasks.spawn(async move {
-            let _ended = axum::serve(listener, Router::new().route("/keys", get(keys))).await;
-        });
-        Ok(url)
-    }
-}
-
-fn key(kid: &str) -> Value {
-    json!({"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid, "n": MODULUS, "e": "AQAB"})
-}
 
 struct Scene {
     api: Api,
@@ -56,11 +23,10 @@ const NONCE: &str = "nonce-of-this-app";
 
 impl Scene {
     async fn open() -> Result<Self> {
-        let (fake, mut tasks) = (Fake::default(), JoinSet::new());
-        fake.0.lock().unwrap_or_else(PoisonError::into_inner).0 = vec!["one"];
-        let keys_url = fake.serve(&mut tasks).await?;
-        let provider =
-            Provider { client_ids: vec!["our-app".to_owned()], keys_url: Some(keys_url) };
+        let mut tasks = JoinSet::new();
+        let fake = Fake::open(&mut tasks).await?;
+        let (client_ids, keys_url) = (vec!["our-app".to_owned()], Some(fake.url("keys")));
+        let provider = Provider { client_ids, keys_url, ..Provider::default() };
         let (google, apple) = (provider.clone(), provider);
         let api = Api::with(Config { google, apple, ..Config::default() }).await?;
         Gym::open(&api, "Gym").await?;
@@ -78,10 +44,7 @@ impl Scene {
     }
 
     async fn sign_in(&self, provider: &str, kid: &str, claims: &Value) -> Result<Answer> {
-        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::RS256) };
-        let key = EncodingKey::from_rsa_der(KEY);
-        let id_token = jsonwebtoken::encode(&header, claims, &key)?;
-        let body = json!({"id_token": id_token, "nonce": NONCE});
+        let body = json!({"id_token": signed(kid, claims)?, "nonce": NONCE});
         self.api.post(&format!("/api/v1/auth/{provider}"), None, &body).await
     }
 
@@ -173,8 +136,7 @@ async fn a_token_signed_by_somebody_else_or_with_a_shared_secret_is_refused() ->
     let secret = EncodingKey::from_secret(MODULUS.as_bytes());
     let swapped = jsonwebtoken::encode(&header, &claims, &secret)?;
     let mut tokens = vec![swapped, "a.b.c".to_owned()];
-    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::RS256) };
-    let good = jsonwebtoken::encode(&header, &claims, &EncodingKey::from_rsa_der(KEY))?;
+    let good = signed("one", &claims)?;
     let (signed, _) = good.rsplit_once('.').unwrap_or_default();
     tokens.push(format!("{signed}.{}", "A".repeat(342)));
 
@@ -212,19 +174,17 @@ async fn keys_are_fetched_once_and_for_unknown_ones_at_most_once_a_minute() -> R
         assert_eq!(told(&answer)?, (401, json!("invalid_id_token")));
     }
 
-    assert_eq!(scene.fake.0.lock().unwrap_or_else(PoisonError::into_inner).1, 1);
+    assert_eq!(scene.fake.state().asked_for_keys, 1);
     Ok(())
 }
 
 #[tokio::test]
 async fn a_provider_that_does_not_answer_is_told_apart_from_a_bad_token() -> Result<()> {
     let keys_url = "http://127.0.0.1:1/keys".to_owned();
-    let google = Provider { client_ids: vec!["our-app".to_owned()], keys_url: Some(keys_url) };
+    let (client_ids, keys_url) = (vec!["our-app".to_owned()], Some(keys_url));
+    let google = Provider { client_ids, keys_url, ..Provider::default() };
     let api = Api::with(Config { google, ..Config::default() }).await?;
-    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::RS256) };
-    let key = EncodingKey::from_rsa_der(KEY);
-    let id_token = jsonwebtoken::encode(&header, &json!({"sub": "x"}), &key)?;
-    let body = json!({"id_token": id_token, "nonce": NONCE});
+    let body = json!({"id_token": signed("one", &json!({"sub": "x"}))?, "nonce": NONCE});
 
     let away = api.post("/api/v1/auth/google", None, &body).await?;
     let off = api.post("/api/v1/auth/apple", None, &body).await?;

@@ -5,6 +5,8 @@ mod federated;
 mod letters;
 mod logins;
 mod passwords;
+mod provider;
+mod redirect;
 mod registration;
 mod repeats;
 mod revocation;

@@ -1,4 +1,4 @@
-//! `/auth/google` and `/auth/apple`: signing in with the id token that an app got there. An account elsewhere is known
+//! `POST /auth/google` and `/auth/apple`: signing in with the id token that an app got there. An account elsewhere is known
 //! by its subject. It is linked to an account here only if both sides have confirmed the same address.
 
 use super::mail_token::{self, Purpose};
@@ -15,7 +15,7 @@ use crate::outside::mail::{self, Letter};
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use garde::Validate;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sqlx::PgConnection;
 use std::time::Duration;
@@ -59,8 +59,7 @@ pub async fn sign_in_with_google(
     origin: Origin,
     Valid(sign_in): Valid<SignIn>,
 ) -> Result<Json<LoggedIn>> {
-    let provider = std::sync::Arc::clone(&app.google);
-    enter(&app, "google", &provider, sign_in, &origin).await
+    enter(&app, Which::Google, sign_in, &origin).await
 }
 
 /// Sign in with Apple; the first time makes an account.
@@ -77,36 +76,81 @@ pub async fn sign_in_with_apple(
     origin: Origin,
     Valid(sign_in): Valid<SignIn>,
 ) -> Result<Json<LoggedIn>> {
-    let provider = std::sync::Arc::clone(&app.apple);
-    enter(&app, "apple", &provider, sign_in, &origin).await
+    enter(&app, Which::Apple, sign_in, &origin).await
 }
 
 async fn enter(
     app: &App,
-    name: &'static str,
-    provider: &Provider,
+    which: Which,
     sign_in: SignIn,
     origin: &Origin,
 ) -> Result<Json<LoggedIn>> {
     let now = app.clock.now();
-    let verified = provider.verify(&sign_in.id_token, &sign_in.nonce, now).await;
+    let verified = which.provider(app).verify(&sign_in.id_token, &sign_in.nonce, now).await;
     let identity = verified.map_err(|error| explain(&error))?;
     refuse_twice(app, &sign_in.id_token, &identity).await?;
     let mut tx = app.db.begin().await?;
-    let who = match identity_store::user(&mut tx, name, &identity.subject).await? {
-        Some(user) => {
-            let found = store::by_id(&mut tx, user, now).await?.ok_or(Error::NotFound)?;
-            admit(app, found.status)?;
-            Entrant::from(found)
-        }
-        None => link_or_make(app, &mut tx, name, &identity, &sign_in, origin).await?,
-    };
+    let (name, organization) = (sign_in.name, sign_in.organization_id);
+    let arrival = Arrival { which, identity, name, organization };
+    let who = entrant(app, &mut tx, &arrival, origin).await?;
     let logged_in = session::open(app, &mut tx, who, sign_in.device.as_ref(), origin).await?;
     tx.commit().await?;
     Ok(Json(logged_in))
 }
 
-fn explain(error: &IdentityError) -> Error {
+/// With whom somebody signs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    Google,
+    Apple,
+}
+
+impl Which {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Google => "google",
+            Self::Apple => "apple",
+        }
+    }
+
+    pub fn provider(self, app: &App) -> &Provider {
+        match self {
+            Self::Google => &app.google,
+            Self::Apple => &app.apple,
+        }
+    }
+}
+
+/// Somebody whom a provider vouches for.
+pub struct Arrival {
+    pub which: Which,
+    pub identity: Identity,
+    /// As they call themselves, for a new account.
+    pub name: Option<String>,
+    /// For a new account; may be left out where there is only one.
+    pub organization: Option<OrganizationId>,
+}
+
+/// Finds, links or makes their account.
+pub async fn entrant(
+    app: &App,
+    db: &mut PgConnection,
+    arrival: &Arrival,
+    origin: &Origin,
+) -> Result<Entrant> {
+    let subject = &arrival.identity.subject;
+    match identity_store::user(db, arrival.which.name(), subject).await? {
+        Some(user) => {
+            let found = store::by_id(db, user, app.clock.now()).await?.ok_or(Error::NotFound)?;
+            admit(app, found.status)?;
+            Ok(Entrant::from(found))
+        }
+        None => link_or_make(app, db, arrival, origin).await,
+    }
+}
+
+pub fn explain(error: &IdentityError) -> Error {
     match error {
         IdentityError::NotConfigured => Refusal::new(StatusCode::NOT_FOUND, "not_configured")
             .detail("signing in like this is not offered here")
@@ -122,7 +166,7 @@ fn explain(error: &IdentityError) -> Error {
 }
 
 /// An id token is good for one login here.
-async fn refuse_twice(app: &App, token: &str, identity: &Identity) -> Result<()> {
+pub async fn refuse_twice(app: &App, token: &str, identity: &Identity) -> Result<()> {
     let now = app.clock.now();
     let left_s = u64::try_from(identity.exp - now.unix_timestamp()).unwrap_or(0) + SKEW_S;
     let window = Duration::from_secs(left_s);
@@ -136,12 +180,10 @@ const SKEW_S: u64 = 61;
 async fn link_or_make(
     app: &App,
     db: &mut PgConnection,
-    name: &'static str,
-    identity: &Identity,
-    sign_in: &SignIn,
+    arrival: &Arrival,
     origin: &Origin,
 ) -> Result<Entrant> {
-    let now = app.clock.now();
+    let (now, identity, name) = (app.clock.now(), &arrival.identity, arrival.which.name());
     let email = identity.email.as_deref().and_then(|text| text.parse::<Email>().ok());
     let email = email.ok_or(Error::Unauthorized("invalid_id_token"))?;
     let (who, action) = match store::by_email(db, &email, now).await? {
@@ -153,7 +195,7 @@ async fn link_or_make(
             admit(app, found.status)?;
             (Entrant::from(found), "account.identity_linked")
         }
-        None => (make(app, db, email, identity, sign_in).await?, "account.registered"),
+        None => (make(app, db, email, arrival).await?, "account.registered"),
     };
     identity_store::insert(db, name, &identity.subject, who.user.id, now).await?;
     let entry = audit::Entry::new(action).by(who.user.id).of(who.user.organization_id);
@@ -166,13 +208,12 @@ async fn make(
     app: &App,
     db: &mut PgConnection,
     email: Email,
-    identity: &Identity,
-    sign_in: &SignIn,
+    arrival: &Arrival,
 ) -> Result<Entrant> {
-    let now = app.clock.now();
-    let organization = register::operator(db, sign_in.organization_id).await?;
+    let (now, identity) = (app.clock.now(), &arrival.identity);
+    let organization = register::operator(db, arrival.organization).await?;
     let local = email.as_str().split('@').next().unwrap_or_default().to_owned();
-    let name = sign_in.name.clone().or_else(|| identity.name.clone()).unwrap_or(local);
+    let name = arrival.name.clone().or_else(|| identity.name.clone()).unwrap_or(local);
     let name: String = name.chars().filter(|c| !c.is_control()).take(100).collect();
     let user = NewUser { organization, email, name, role: Role::Member, password_hash: None };
     let made = if identity.email_verified {

@@ -1,4 +1,4 @@
-//! SQL of accounts elsewhere.
+//! SQL of accounts elsewhere, and of codes with which an app takes over a sign-in that a browser made.
 
 use crate::ids::UserId;
 use sqlx::{PgConnection, query, query_scalar};
@@ -35,4 +35,38 @@ pub async fn insert(
     .execute(db)
     .await?;
     Ok(())
+}
+
+pub async fn add_code(
+    db: &mut PgConnection,
+    digest: &[u8; 32],
+    user: UserId,
+    challenge: &str,
+    expires_at: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO sign_in_codes (digest, user_id, challenge, expires_at) VALUES ($1, $2, $3, $4)",
+        digest,
+        user.0,
+        challenge,
+        expires_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Whose code it was, and the challenge that goes with it. It is good no longer.
+pub async fn take_code(
+    db: &mut PgConnection,
+    digest: &[u8; 32],
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<(UserId, String)>> {
+    let taken = query!(
+        r#"DELETE FROM sign_in_codes WHERE digest = $1 AND expires_at > $2
+           RETURNING user_id AS "user: UserId", challenge"#,
+        digest,
+        now,
+    );
+    Ok(taken.fetch_optional(db).await?.map(|row| (row.user, row.challenge)))
 }

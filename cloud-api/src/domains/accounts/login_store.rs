@@ -245,11 +245,12 @@ pub async fn list(
     .await
 }
 
-/// Logins that were over for long, with their tokens, and letters' tokens that are over.
+/// Logins that were over for long, with their tokens, and letters' tokens and codes that are over.
 pub async fn forget_over(db: &mut PgConnection, before: OffsetDateTime) -> sqlx::Result<()> {
     query!("DELETE FROM logins WHERE expires_at < $1 OR ended_at < $1", before)
         .execute(&mut *db)
         .await?;
-    query!("DELETE FROM mail_tokens WHERE expires_at < $1", before).execute(db).await?;
+    query!("DELETE FROM mail_tokens WHERE expires_at < $1", before).execute(&mut *db).await?;
+    query!("DELETE FROM sign_in_codes WHERE expires_at < $1", before).execute(db).await?;
     Ok(())
 }

@@ -1,13 +1,10 @@
 //! Tokens in links of letters: random, kept as digests, good once and for a while.
 
 use super::mail_token_store as store;
-use super::token::digest;
+use super::token::{digest, random};
 use crate::app::App;
 use crate::http::{Error, Result};
 use crate::ids::UserId;
-use anyhow::Context;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::PgConnection;
 use time::Duration;
 
@@ -60,9 +57,7 @@ pub async fn link(
     purpose: Purpose,
     email: &str,
 ) -> anyhow::Result<String> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).context("no random numbers")?;
-    let token = URL_SAFE_NO_PAD.encode(random);
+    let token = random()?;
     let expires_at = app.clock.now() + purpose.lifetime();
     store::replace(db, &digest(&token), user, purpose.name(), email, expires_at).await?;
     let base = app.config.mail.link_base.trim_end_matches('/');

@@ -19,6 +19,8 @@ mod mail_token;
 mod mail_token_store;
 mod model;
 mod password;
+mod redirect;
+mod redirect_state;
 mod refresh;
 mod register;
 mod reset_password;
@@ -26,6 +28,7 @@ mod roster;
 mod second_factor;
 mod session;
 mod sessions;
+mod sign_in_code;
 mod store;
 mod throttle;
 mod token;
@@ -63,8 +66,11 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(reset_password::reset_password))
         .routes(routes!(change_password::change_password))
         .routes(routes!(change_password::change_email))
-        .routes(routes!(federated::sign_in_with_google))
-        .routes(routes!(federated::sign_in_with_apple))
+        .routes(routes!(redirect::go_to_google, federated::sign_in_with_google))
+        .routes(routes!(redirect::come_back_from_google))
+        .routes(routes!(redirect::go_to_apple, federated::sign_in_with_apple))
+        .routes(routes!(redirect::follow_back_from_apple, redirect::come_back_from_apple))
+        .routes(routes!(sign_in_code::exchange_code))
         .routes(routes!(second_factor::begin_second_factor))
         .routes(routes!(second_factor::confirm_second_factor))
         .routes(routes!(second_factor::disable_second_factor))

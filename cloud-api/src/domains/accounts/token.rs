@@ -4,6 +4,9 @@ use super::model::{Plan, Role, User};
 use crate::http::{Error, Permission, Result};
 use crate::ids::{LoginId, OrganizationId, UserId};
 use crate::keys::Ring;
+use anyhow::Context;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -161,6 +164,13 @@ pub fn is_refresh(token: &str, keys: &Ring, now: OffsetDateTime) -> bool {
 /// What is kept of a token.
 pub fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
+}
+
+/// 256 random bits, as text.
+pub fn random() -> anyhow::Result<String> {
+    let mut random = [0; 32];
+    getrandom::fill(&mut random).context("no random numbers")?;
+    Ok(URL_SAFE_NO_PAD.encode(random))
 }
 
 /// The role as apps know it: what members paid for shows in theirs.

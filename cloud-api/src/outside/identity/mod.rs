@@ -1,7 +1,11 @@
-//! Id tokens of Google and Apple (`OpenID` Connect): verified with the keys that the provider publishes, which are
+//! Accounts at Google and Apple. Their id tokens (`OpenID` Connect) are verified with the keys that the provider publishes, which are
 //! remembered and fetched anew when a token names one that is not known, at most once a minute.
 
-use super::web;
+mod web;
+
+pub use web::Begun;
+
+use super::web::client;
 use crate::config::Provider as Config;
 use anyhow::{Context, ensure};
 use jsonwebtoken::jwk::JwkSet;
@@ -13,6 +17,7 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use web::WebClient;
 
 /// One provider, as it is configured.
 #[derive(Debug)]
@@ -23,6 +28,7 @@ pub struct Provider {
     keys_url: String,
     client: reqwest::Client,
     keys: Mutex<Known>,
+    web: Option<WebClient>,
 }
 
 #[derive(Debug, Default)]
@@ -64,22 +70,43 @@ pub enum IdentityError {
 impl Provider {
     pub fn google(config: &Config) -> anyhow::Result<Self> {
         let issuers = &["https://accounts.google.com", "accounts.google.com"];
-        Self::new(config, issuers, "https://www.googleapis.com/oauth2/v3/certs")
+        let web = WebClient::google(&config.web)?;
+        Self::new(config, issuers, "https://www.googleapis.com/oauth2/v3/certs", web)
     }
 
     pub fn apple(config: &Config) -> anyhow::Result<Self> {
         let issuers = &["https://appleid.apple.com"];
-        Self::new(config, issuers, "https://appleid.apple.com/auth/keys")
+        let web = WebClient::apple(&config.web)?;
+        Self::new(config, issuers, "https://appleid.apple.com/auth/keys", web)
     }
 
     fn new(
         config: &Config,
         issuers: &'static [&'static str],
         keys_url: &str,
+        web: Option<WebClient>,
     ) -> anyhow::Result<Self> {
         let keys_url = config.keys_url.clone().unwrap_or_else(|| keys_url.to_owned());
-        let (client_ids, client) = (config.client_ids.clone(), web::client()?);
-        Ok(Self { client_ids, issuers, keys_url, client, keys: Mutex::default() })
+        let mut client_ids = config.client_ids.clone();
+        client_ids.extend(web.as_ref().map(|web| web.client_id.clone()));
+        Ok(Self { client_ids, issuers, keys_url, client: client()?, keys: Mutex::default(), web })
+    }
+
+    /// The page on which somebody signs in.
+    pub fn page(&self, begun: Begun<'_>) -> Result<String, IdentityError> {
+        Ok(self.web.as_ref().ok_or(IdentityError::NotConfigured)?.page(begun))
+    }
+
+    /// Whom a code names that a browser came back with, and the id token that it was good for.
+    pub async fn redeem(
+        &self,
+        code: &str,
+        begun: Begun<'_>,
+        now: OffsetDateTime,
+    ) -> Result<(Identity, String), IdentityError> {
+        let web = self.web.as_ref().ok_or(IdentityError::NotConfigured)?;
+        let token = web.redeem(&self.client, code, begun, now).await?;
+        Ok((self.verify(&token, begun.nonce, now).await?, token))
     }
 
     /// Whom a token names, if it was made for us and for this nonce.
