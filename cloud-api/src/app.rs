@@ -12,7 +12,7 @@ use crate::http::ops;
 use crate::http::rate::Rates;
 use crate::keys::Keys;
 use crate::outside::files::Files;
-use crate::outside::identity::Provider;
+use crate::outside::identity::{ExternalIssuer, Provider};
 use crate::outside::mail::{self, Mailer};
 use crate::outside::redis::Redis;
 use crate::outside::web;
@@ -43,6 +43,7 @@ pub struct App {
     pub files: Files,
     pub google: Arc<Provider>,
     pub apple: Arc<Provider>,
+    pub external: Option<Arc<ExternalIssuer>>,
     pub cache: Cache,
     /// Messages between instances.
     pub relay: Relay,
@@ -102,6 +103,7 @@ impl App {
             mailer,
             google: Arc::new(Provider::google(&config.google)?),
             apple: Arc::new(Provider::apple(&config.apple)?),
+            external: ExternalIssuer::new(&config.external)?.map(Arc::new),
             files,
             cache,
             relay,

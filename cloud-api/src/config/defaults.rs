@@ -1,8 +1,8 @@
 //! What counts where nothing is said.
 
 use super::{
-    Auth, Database, Edges, Environment, FileStore, Files, Http, Limits, Log, LogFormat, Mail,
-    MailCarrier, Service, Telemetry,
+    Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
+    LogFormat, Mail, MailCarrier, Service, Telemetry,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -95,6 +95,18 @@ impl Default for Files {
             endpoint: None,
             access_key: None,
             secret_key: None,
+        }
+    }
+}
+
+impl Default for ExternalIssuer {
+    fn default() -> Self {
+        Self {
+            issuer: None,
+            audience: "authenticated".to_owned(),
+            keys_url: None,
+            secret: None,
+            confirms_email: false,
         }
     }
 }

@@ -24,6 +24,7 @@ pub struct Config {
     pub files: Files,
     pub google: Provider,
     pub apple: Provider,
+    pub external: ExternalIssuer,
     pub redis: Redis,
     pub edges: Edges,
     pub telemetry: Telemetry,
@@ -208,6 +209,21 @@ pub struct WebSignIn {
     /// The provider's page and where codes are exchanged, if not where they always are.
     pub authorize_url: Option<String>,
     pub token_url: Option<String>,
+}
+
+/// `[external]`: an issuer whose access tokens count as ours, such as Supabase Auth.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExternalIssuer {
+    /// As its tokens name it; unset, there is none.
+    pub issuer: Option<String>,
+    pub audience: String,
+    /// Where it publishes its keys, if not below `issuer`.
+    pub keys_url: Option<String>,
+    /// Signs its tokens (HS256), if it publishes no keys.
+    pub secret: Option<Secret>,
+    /// Whether it confirms addresses. Only then its users get the account here that has theirs.
+    pub confirms_email: bool,
 }
 
 /// `[redis]`

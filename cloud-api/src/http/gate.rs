@@ -162,7 +162,7 @@ async fn admit(
         let allowance = app.rates.anonymous(app, rule, from, route).await?;
         return Ok((None, allowance));
     };
-    let caller = match identify(app, token).await {
+    let caller = match identify(app, token, from).await {
         Ok(caller) => caller,
         Err(error) => {
             let allowance = app.rates.anonymous(app, rule, from, route).await?;
@@ -176,8 +176,8 @@ async fn admit(
     }
 }
 
-async fn identify(app: &App, token: Result<String>) -> Result<Caller> {
-    accounts::identify(app, &token?).await
+async fn identify(app: &App, token: Result<String>, from: Option<ClientAddress>) -> Result<Caller> {
+    accounts::identify(app, &token?, from).await
 }
 
 /// An error, and what is left of the allowance.

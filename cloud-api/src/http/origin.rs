@@ -4,6 +4,7 @@ use super::observe::{ClientAddress, RequestId};
 use axum::extract::FromRequestParts;
 use axum::http::{header, request::Parts};
 use std::convert::Infallible;
+use std::net::Ipv4Addr;
 
 /// What a request says of its sender.
 #[derive(Debug, Clone)]
@@ -12,6 +13,14 @@ pub struct Origin {
     pub request_id: RequestId,
     /// As the client calls itself, at most 200 characters of it.
     pub user_agent: Option<String>,
+}
+
+impl Origin {
+    /// Where only the address is known.
+    pub fn of(address: Option<ClientAddress>) -> Self {
+        let address = address.unwrap_or(ClientAddress(Ipv4Addr::UNSPECIFIED.into()));
+        Self { address, request_id: RequestId("".into()), user_agent: None }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {

@@ -1,5 +1,6 @@
 //! Accounts: making one, logging in and out, tokens, letters.
 
+mod external;
 mod factors;
 mod federated;
 mod letters;

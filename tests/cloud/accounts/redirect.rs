@@ -149,7 +149,7 @@ async fn an_app_takes_a_sign_in_over_once_and_only_with_its_own_verifier() -> Re
     let mut codes = Vec::new();
     for code in ["c-1", "c-2"] {
         let visit = scene.go("google", &app_query()).await?;
-        // The name of a code is part of the token, since an id token is good once.
+        // Another second makes another token: each is good once.
         scene.api.app.clock.advance(Duration::seconds(1));
         scene.sign_in(&visit, code, GOOGLE)?;
         let answer = scene.back_from_google(&visit, code).await?;

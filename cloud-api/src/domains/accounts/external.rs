@@ -2,8 +2,8 @@
 //! here like any other.
 
 use super::federated::{self, Arrival};
-use super::login_store;
 use super::token::Verified;
+use super::{identity_store, login_store};
 use crate::app::App;
 use crate::http::{ClientAddress, Error, Origin, Result};
 use crate::ids::LoginId;
@@ -40,13 +40,10 @@ async fn take_in(
 ) -> Result<Verified> {
     let (now, login, exp) = (app.clock.now(), LoginId(told.session_id), told.exp);
     let origin = Origin::of(from);
-    let identity = Identity::told(
-        told.subject.to_string(),
-        told.email,
-        issuer.confirms_email(),
-        exp,
-    );
+    let identity =
+        Identity::told(told.subject.to_string(), told.email, issuer.confirms_email(), exp);
     let mut tx = app.db.begin().await?;
+    identity_store::lock(&mut tx, PROVIDER, &identity.subject).await?;
     let arrival = Arrival { provider: PROVIDER, identity, name: None, organization: None };
     let who = federated::entrant(app, &mut tx, &arrival, &origin).await?;
     let until = OffsetDateTime::from_unix_timestamp(exp).map_err(|_| INVALID)?;

@@ -91,7 +91,7 @@ async fn enter(
     refuse_twice(app, &sign_in.id_token, &identity).await?;
     let mut tx = app.db.begin().await?;
     let (name, organization) = (sign_in.name, sign_in.organization_id);
-    let arrival = Arrival { which, identity, name, organization };
+    let arrival = Arrival { provider: which.name(), identity, name, organization };
     let who = entrant(app, &mut tx, &arrival, origin).await?;
     let logged_in = session::open(app, &mut tx, who, sign_in.device.as_ref(), origin).await?;
     tx.commit().await?;
@@ -124,7 +124,8 @@ impl Which {
 
 /// Somebody whom a provider vouches for.
 pub struct Arrival {
-    pub which: Which,
+    /// As it is called in the table of identities.
+    pub provider: &'static str,
     pub identity: Identity,
     /// As they call themselves, for a new account.
     pub name: Option<String>,
@@ -140,7 +141,7 @@ pub async fn entrant(
     origin: &Origin,
 ) -> Result<Entrant> {
     let subject = &arrival.identity.subject;
-    match identity_store::user(db, arrival.which.name(), subject).await? {
+    match identity_store::user(db, arrival.provider, subject).await? {
         Some(user) => {
             let found = store::by_id(db, user, app.clock.now()).await?.ok_or(Error::NotFound)?;
             admit(app, found.status)?;
@@ -183,7 +184,7 @@ async fn link_or_make(
     arrival: &Arrival,
     origin: &Origin,
 ) -> Result<Entrant> {
-    let (now, identity, name) = (app.clock.now(), &arrival.identity, arrival.which.name());
+    let (now, identity, name) = (app.clock.now(), &arrival.identity, arrival.provider);
     let email = identity.email.as_deref().and_then(|text| text.parse::<Email>().ok());
     let email = email.ok_or(Error::Unauthorized("invalid_id_token"))?;
     let (who, action) = match store::by_email(db, &email, now).await? {

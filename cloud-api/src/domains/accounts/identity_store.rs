@@ -18,6 +18,14 @@ pub async fn user(
     .await
 }
 
+/// Until the transaction ends, nobody else looks for this account: of several first requests one makes it.
+pub async fn lock(db: &mut PgConnection, provider: &str, subject: &str) -> sqlx::Result<()> {
+    query!("SELECT pg_advisory_xact_lock(hashtextextended($1 || ':' || $2, 0))", provider, subject)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 pub async fn insert(
     db: &mut PgConnection,
     provider: &str,

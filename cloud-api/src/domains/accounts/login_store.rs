@@ -70,6 +70,33 @@ pub async fn insert(
     Ok(())
 }
 
+/// The login of a session at an external issuer: opened at the first token, prolonged by later ones, never reopened.
+pub async fn renew_external(
+    db: &mut PgConnection,
+    login: LoginId,
+    user: UserId,
+    origin: &Origin,
+    now: OffsetDateTime,
+    expires_at: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO logins AS known (id, user_id, address, created_at, last_used_at, expires_at)
+         VALUES ($1, $2, $3, $4, $4, $5)
+         ON CONFLICT (id) DO UPDATE SET last_used_at = $4,
+             expires_at = greatest(known.expires_at, $5)
+         WHERE known.user_id = $2 AND known.ended_at IS NULL",
+        login.0,
+        user.0,
+        origin.address.0.to_string(),
+        now,
+        expires_at,
+    )
+    .execute(&mut *db)
+    .await?;
+    query!("UPDATE users SET last_login_at = $2 WHERE id = $1", user.0, now).execute(db).await?;
+    Ok(())
+}
+
 pub async fn has_any(db: &mut PgConnection, user: UserId) -> sqlx::Result<bool> {
     query_scalar!(r#"SELECT EXISTS (SELECT FROM logins WHERE user_id = $1) AS "any!""#, user.0)
         .fetch_one(db)

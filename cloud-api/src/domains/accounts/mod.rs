@@ -5,6 +5,7 @@
 
 mod callers;
 mod change_password;
+mod external;
 mod factor;
 mod factor_store;
 mod federated;
@@ -45,7 +46,7 @@ pub use token::Tokens;
 
 use crate::app::App;
 use crate::domains::{members, organizations};
-use crate::http::{Caller, Error, Result};
+use crate::http::{Caller, ClientAddress, Error, Result};
 use crate::ids::{BranchId, UserId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -104,9 +105,14 @@ pub async fn add_to_branch(
 }
 
 /// The user whom an access token names, as they are now: roles, branches, logouts and suspensions count at once.
-pub async fn identify(app: &App, token: &str) -> Result<Caller> {
-    let keys = app.keys.user_token_for(app, token).await;
-    let verified = app.tokens.verify(token, &keys, app.clock.now())?;
+pub async fn identify(app: &App, token: &str, from: Option<ClientAddress>) -> Result<Caller> {
+    let verified = match external::verify(app, token, from).await? {
+        Some(verified) => verified,
+        None => {
+            let keys = app.keys.user_token_for(app, token).await;
+            app.tokens.verify(token, &keys, app.clock.now())?
+        }
+    };
     let found = app.callers.find(app, verified).await?;
     let found = found.ok_or(Error::Unauthorized("token_revoked"))?;
     admit(app, found.status)?;

@@ -212,7 +212,8 @@ async fn arrive(
     let (identity, token) = redeemed.map_err(|error| federated::explain(&error))?;
     federated::refuse_twice(app, &token, &identity).await?;
     let name = back.user.as_deref().and_then(told_name);
-    let arrival = Arrival { which: state.which, identity, name, organization: state.organization };
+    let (provider, organization) = (state.which.name(), state.organization);
+    let arrival = Arrival { provider, identity, name, organization };
     federated::entrant(app, db, &arrival, origin).await
 }
 

@@ -53,7 +53,8 @@ struct RefreshClaims {
 pub struct Verified {
     pub user: UserId,
     pub login: LoginId,
-    exp: i64,
+    /// When it ends, as Unix time.
+    pub exp: i64,
 }
 
 /// Issues and verifies, and remembers what it verified.
@@ -115,6 +116,16 @@ impl Tokens {
         }
         self.remember(digest, verified, now);
         Ok(verified)
+    }
+
+    /// Who shows a token that was verified elsewhere before.
+    pub fn known(&self, token: &str, now: OffsetDateTime) -> Option<Verified> {
+        self.remembered(&digest(token)).filter(|known| known.exp > now.unix_timestamp())
+    }
+
+    /// Remembers a token that was verified elsewhere.
+    pub fn learn(&self, token: &str, verified: Verified, now: OffsetDateTime) {
+        self.remember(digest(token), verified, now);
     }
 
     fn remembered(&self, digest: &[u8; 32]) -> Option<Verified> {

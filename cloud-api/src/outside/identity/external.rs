@@ -90,9 +90,8 @@ impl ExternalIssuer {
             }
         };
         let now = now.unix_timestamp();
-        let is_good = |one: &ExternalIdentity| {
-            one.exp > now && one.iat - SKEW_S <= now && !one.is_anonymous
-        };
+        let is_good =
+            |one: &ExternalIdentity| one.exp > now && one.iat - SKEW_S <= now && !one.is_anonymous;
         identity.filter(is_good).ok_or(IdentityError::Refused)
     }
 

@@ -1,22 +1,21 @@
-//! Accounts at Google and Apple. Their id tokens (`OpenID` Connect) are verified with the keys that the provider publishes, which are
-//! remembered and fetched anew when a token names one that is not known, at most once a minute.
+//! Accounts elsewhere: id tokens of Google and Apple (`OpenID` Connect), their pages, and access tokens of an external
+//! issuer.
 
+mod external;
+mod keys;
 mod web;
 
+pub use external::{ExternalIdentity, ExternalIssuer};
 pub use web::Begun;
 
 use super::web::client;
 use crate::config::Provider as Config;
-use anyhow::{Context, ensure};
-use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use keys::PublishedKeys;
 use serde::{Deserialize, Deserializer};
 use sha2::{Digest, Sha256};
-use std::time::Duration;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use web::WebClient;
 
 /// One provider, as it is configured.
@@ -25,16 +24,9 @@ pub struct Provider {
     /// Apps that tokens may be made for; none, and nobody signs in like this.
     client_ids: Vec<String>,
     issuers: &'static [&'static str],
-    keys_url: String,
     client: reqwest::Client,
-    keys: Mutex<Known>,
+    keys: PublishedKeys,
     web: Option<WebClient>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    set: Option<JwkSet>,
-    looked_at: Option<Instant>,
 }
 
 /// Whom an id token names.
@@ -67,6 +59,13 @@ pub enum IdentityError {
     Away(anyhow::Error),
 }
 
+impl Identity {
+    /// Somebody whom another kind of token names.
+    pub fn told(subject: String, email: Option<String>, email_verified: bool, exp: i64) -> Self {
+        Self { subject, email, email_verified, name: None, nonce: None, azp: None, iat: exp, exp }
+    }
+}
+
 impl Provider {
     pub fn google(config: &Config) -> anyhow::Result<Self> {
         let issuers = &["https://accounts.google.com", "accounts.google.com"];
@@ -87,9 +86,10 @@ impl Provider {
         web: Option<WebClient>,
     ) -> anyhow::Result<Self> {
         let keys_url = config.keys_url.clone().unwrap_or_else(|| keys_url.to_owned());
+        let (client, keys) = (client()?, PublishedKeys::new(keys_url)?);
         let mut client_ids = config.client_ids.clone();
         client_ids.extend(web.as_ref().map(|web| web.client_id.clone()));
-        Ok(Self { client_ids, issuers, keys_url, client: client()?, keys: Mutex::default(), web })
+        Ok(Self { client_ids, issuers, client, keys, web })
     }
 
     /// The page on which somebody signs in.
@@ -121,7 +121,7 @@ impl Provider {
         }
         let header = jsonwebtoken::decode_header(token).map_err(|_| IdentityError::Refused)?;
         let kid = header.kid.ok_or(IdentityError::Refused)?;
-        let key = self.key(&kid).await.map_err(IdentityError::Away)?;
+        let key = self.keys.key(&kid).await.map_err(IdentityError::Away)?;
         let key = key.ok_or(IdentityError::Refused)?;
         let identity = self.check(token, &key).ok_or(IdentityError::Refused)?;
         let now = now.unix_timestamp();
@@ -140,36 +140,9 @@ impl Provider {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         Some(jsonwebtoken::decode::<Identity>(token, key, &validation).ok()?.claims)
     }
-
-    async fn key(&self, kid: &str) -> anyhow::Result<Option<DecodingKey>> {
-        let mut known = self.keys.lock().await;
-        if let Some(key) = find(known.set.as_ref(), kid)? {
-            return Ok(Some(key));
-        }
-        if known.looked_at.is_some_and(|at| at.elapsed() < LOOK_AGAIN) {
-            // Without any keys it is the provider that fails, not the token.
-            ensure!(known.set.is_some(), "it did not a moment ago");
-            return Ok(None);
-        }
-        known.looked_at = Some(Instant::now());
-        known.set = Some(self.fetch().await?);
-        find(known.set.as_ref(), kid)
-    }
-
-    async fn fetch(&self) -> anyhow::Result<JwkSet> {
-        let answer = self.client.get(&self.keys_url).send().await;
-        let answer = answer.and_then(reqwest::Response::error_for_status);
-        Ok(answer.context("no keys")?.json().await?)
-    }
 }
 
 const SKEW_S: i64 = 60;
-const LOOK_AGAIN: Duration = Duration::from_mins(1);
-
-fn find(set: Option<&JwkSet>, kid: &str) -> anyhow::Result<Option<DecodingKey>> {
-    let key = set.and_then(|set| set.find(kid));
-    Ok(key.map(DecodingKey::from_jwk).transpose()?)
-}
 
 /// Apps give Apple a digest of the nonce, and Google the nonce itself.
 fn is_same_nonce(told: Option<&str>, nonce: &str) -> bool {
