@@ -14,7 +14,8 @@ if ! PYTHONPATH=$tools python3 -c "import importlib.metadata as m, sys; sys.exit
   rm -rf "$tools"
   python3 -m pip install --quiet --target "$tools" "schemathesis==$version"
 fi
-cargo build --workspace --all-features --bins
+# As for the tests, so that nothing is compiled twice for different features.
+cargo build --workspace --all-features --all-targets
 
 folder=$(mktemp -d)
 server=
