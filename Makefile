@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each makes sure of what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak fuzz-api sqlx deb deb-test
+.PHONY: help setup demo test check bench soak fuzz-api sqlx deb deb-test screenshots
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
@@ -32,6 +32,10 @@ check: setup ## Format, lints, documentation, licences, and that generated files
 bench: setup ## Measure, beside the peers and limits, in one run
 	@$(RELEASE)
 	@"$(CARGO_TARGET_DIR)/release/bench"
+
+screenshots: setup ## Pictures of every page of the staff into docs/screenshots
+	@cargo build --workspace --all-features --bins
+	@"$(CARGO_TARGET_DIR)/debug/screenshots" docs/screenshots
 
 soak: setup ## The long versions of the fault tests (1 000 kills)
 	@packaging/test.sh soak

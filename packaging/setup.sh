@@ -27,6 +27,10 @@ has_libnfc || packages+=(libnfc-dev)
 has_libclang || packages+=(libclang-dev)
 has nfc-list || packages+=(libnfc-bin)
 has nfc-mfultralight || packages+=(libnfc-examples)
+# The staff page is tested in a real browser, which trusts the branch by certutil.
+has chromium || packages+=(chromium)
+has chromedriver || packages+=(chromium-driver)
+has certutil || packages+=(libnss3-tools)
 has python3 || packages+=(python3)
 if ! has python3 || ! python3 -m pip --version >/dev/null 2>&1; then
   has python3 && has_paho || packages+=(python3-pip)
@@ -67,6 +71,29 @@ fi
 if ! has cargo-nextest; then
   say "building cargo-nextest (once, some minutes)"
   cargo install --quiet --locked cargo-nextest
+fi
+# The accessibility check: read by tests only, never served, never committed.
+axe_version=4.14.1
+axe_sha512=1477dafa598d8d065f273d6af302aa203c02e83131707b7fa648cd41bd3d6b734f8c22a0dab86ee6a6f64b8afbe804b214d36db85a2826965edfb3a0b9d546b5
+axe_folder=.gymwire/axe-core
+fetch_axe() {
+  local archive="$1/axe-core-$axe_version.tgz"
+  if has npm; then
+    npm pack --silent "axe-core@$axe_version" --pack-destination "$1" >/dev/null
+  else
+    python3 -c 'import sys, urllib.request; urllib.request.urlretrieve(*sys.argv[1:])' \
+      "https://registry.npmjs.org/axe-core/-/axe-core-$axe_version.tgz" "$archive"
+  fi
+  echo "$axe_sha512  $archive" | sha512sum --quiet --check
+  mkdir -p "$axe_folder"
+  tar -xzf "$archive" -C "$axe_folder" --strip-components=1 package/axe.min.js package/LICENSE
+  echo "$axe_version" >"$axe_folder/version"
+}
+if [ "$(cat "$axe_folder/version" 2>/dev/null)" != "$axe_version" ]; then
+  say "fetching axe-core $axe_version into $axe_folder"
+  archives=$(mktemp -d)
+  fetch_axe "$archives" || { say "axe-core was not fetched: the check of the page's accessibility will fail"; exit 1; }
+  rm -rf "$archives"
 fi
 if ! has_paho; then
   say "fetching paho-mqtt into .gymwire/python"

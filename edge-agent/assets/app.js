@@ -1,20 +1,17 @@
 // What the page does beyond htmx: it tells when the gateway is away, goes to the sign-in when the session has ended,
-// and keeps dates of the browser out of the way. Everything else works without scripts.
+// and sends a form once. Everything else works without scripts.
 (function () {
   "use strict";
   var offline = document.getElementById("offline");
   var lost = new Set();
-  function show() {
+  function tell(who, is_lost) {
+    if (is_lost) { lost.add(who); } else { lost.delete(who); }
     if (offline) { offline.hidden = lost.size === 0; }
   }
-  document.body.addEventListener("htmx:sseOpen", function (event) {
-    lost.delete(event.target);
-    show();
-  });
-  document.body.addEventListener("htmx:sseError", function (event) {
-    lost.add(event.target);
-    show();
-  });
+  document.body.addEventListener("htmx:sseOpen", function (event) { tell(event.target, false); });
+  document.body.addEventListener("htmx:sseError", function (event) { tell(event.target, true); });
+  document.body.addEventListener("htmx:sendError", function () { tell("request", true); });
+  document.body.addEventListener("htmx:afterOnLoad", function () { tell("request", false); });
   document.body.addEventListener("htmx:sseClose", function (event) {
     if (event.detail && event.detail.type === "message") {
       location.assign("/sign-in?next=" + encodeURIComponent(location.pathname));

@@ -3,6 +3,7 @@
 pub mod api;
 pub mod bench;
 pub mod bridge;
+pub mod browser;
 pub mod chaos;
 pub mod cloud;
 pub mod db;
@@ -20,6 +21,7 @@ pub mod power_cut;
 pub mod process;
 pub mod redis;
 pub mod scene;
+pub mod screenshots;
 pub mod seed;
 pub mod server;
 pub mod site;

@@ -56,9 +56,15 @@ impl Floor {
         Self(Arc::new(Inner { access, registry, journal, clock, board, orders, pictures, view }))
     }
 
-    /// The present picture; changes at most ten times a second.
+    /// The present picture; changes at most ten times a second, or fifty if more than measurements changed.
     pub fn watch(&self) -> watch::Receiver<Arc<FloorView>> {
         self.0.view.subscribe()
+    }
+
+    /// The floor as it is on disk at this very moment: who has just done something must find it done.
+    pub fn look(&self) -> FloorView {
+        let picture = Arc::clone(&self.0.pictures.borrow());
+        FloorView::of(&self.0, &picture)
     }
 
     /// Journals what somebody asks for, if the rules allow it; returns when it is on disk (and, where a device has to

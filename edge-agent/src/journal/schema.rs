@@ -30,6 +30,13 @@ pub const ENTRIES: &str = concat!(
     entry_columns!(),
     " FROM entries WHERE pos >= ?1 AND pos < ?2 ORDER BY pos LIMIT ?3"
 );
+/// Those of the last entries that are no telemetry.
+pub const LAST_EVENTS: &str = concat!(
+    "SELECT ",
+    entry_columns!(),
+    " FROM entries WHERE class <> 0 AND pos >= (SELECT coalesce(min(pos), 0) FROM \
+     (SELECT pos FROM entries ORDER BY pos DESC LIMIT ?1)) ORDER BY pos"
+);
 /// The entry nearest before a position.
 pub const ENTRY_BEFORE: &str =
     concat!("SELECT ", entry_columns!(), " FROM entries WHERE pos < ?1 ORDER BY pos DESC LIMIT 1");
@@ -108,7 +115,8 @@ pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Every statement above.
 #[cfg(test)]
-pub const ALL: [&str; 37] = [
+pub const ALL: [&str; 38] = [
+    LAST_EVENTS,
     INSERT_ENTRY,
     RESTORE_ENTRY,
     ENTRIES,

@@ -1,6 +1,7 @@
 //! What the command line may ask for, done by the running agent or, if none runs, by the command itself.
 
 use crate::config;
+use crate::floor::{Asker, audit};
 use crate::front_door::tls::Tls;
 use crate::journal::{Ack, AckSink, Journal, Received, What};
 use crate::ops::clock::Clock;
@@ -12,6 +13,7 @@ use crate::uplink::enroll::enroll;
 use anyhow::{Context as _, Result, bail};
 use protocol::ids::Code;
 use protocol::sync::entry::{Body, DeviceKind, Source};
+use protocol::sync::staff::Act;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -169,20 +171,29 @@ impl Actions {
                 let made = self.tls.certify(&code)?;
                 Ok(serde_json::json!({ "certificate": made.certificate, "key": made.key }))
             }
-            Ask::CaRotate => Ok(serde_json::to_value(self.tls.rotate()?)?),
-            Ask::CaDropFormer => Ok(serde_json::to_value(self.tls.drop_former()?)?),
+            Ask::CaRotate => {
+                self.audited("authority_rotate", "").await?;
+                Ok(serde_json::to_value(self.tls.rotate()?)?)
+            }
+            Ask::CaDropFormer => {
+                self.audited("authority_drop_former", "").await?;
+                Ok(serde_json::to_value(self.tls.drop_former()?)?)
+            }
             Ask::DeviceList => Ok(serde_json::to_value(self.devices())?),
             Ask::StaffAdd { name, role, password } => {
+                self.audited("account_add", &name).await?;
                 let given = password.map(Secret::into_inner);
                 let password = self.accounts.add(&name, role, given, None).await?;
                 Ok(serde_json::json!({ "name": name.trim(), "password": *password }))
             }
             Ask::StaffReset { name, password } => {
+                self.audited("account_reset", &name).await?;
                 let given = password.map(Secret::into_inner);
                 let password = self.accounts.reset(&name, given, None).await?;
                 Ok(serde_json::json!({ "name": name.trim(), "password": *password }))
             }
             Ask::StaffRemove { name } => {
+                self.audited("account_remove", &name).await?;
                 self.accounts.remove(&name, true).await?;
                 Ok(serde_json::json!({ "name": name.trim() }))
             }
@@ -219,6 +230,14 @@ impl Actions {
         self.journaled(new.told.clone()).await.context("nothing was changed")?;
         self.registry.keep(&new).await?;
         Ok(serde_json::json!({ "code": new.code, "secret": new.secret }))
+    }
+
+    /// Writes down what somebody at the gateway itself does, before it is done: nobody asks for their name.
+    async fn audited(&self, what: &str, subject: &str) -> Result<()> {
+        let by = Asker::Staff { id: None, name: "command line".to_owned() };
+        let subject = subject.chars().take(300).collect();
+        let act = Act::Other { what: what.to_owned(), subject };
+        self.journaled(audit(&by, act, None)).await.context("nothing was changed")
     }
 
     /// Journals and waits until it is on disk.
@@ -316,6 +335,28 @@ mod tests {
         assert_eq!(renewed.former_sha256, Some(added.secret_sha256));
         assert_eq!(renewed.secret_sha256, rotated);
         assert_eq!((revoked.former_sha256, revoked.secret_sha256), (rotated, None));
+    }
+
+    #[tokio::test]
+    async fn accounts_that_the_command_line_makes_and_removes_are_in_the_audit() {
+        let branch = Branch::open().await;
+        let (name, role) = ("Ada".to_owned(), Role::Manager);
+
+        branch.ask(Ask::StaffAdd { name: name.clone(), role, password: None }).await.unwrap();
+        branch.ask(Ask::StaffReset { name: name.clone(), password: None }).await.unwrap();
+        branch.ask(Ask::StaffRemove { name }).await.unwrap();
+
+        let told = branch.told().await;
+        let acts: Vec<_> = told
+            .iter()
+            .map(|body| match body {
+                Body::StaffAct(act) => (act.name.as_str(), &act.act),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let expected = ["account_add", "account_reset", "account_remove"]
+            .map(|what| Act::Other { what: what.to_owned(), subject: "Ada".to_owned() });
+        assert_eq!(acts, expected.each_ref().map(|act| ("command line", act)));
     }
 
     #[tokio::test]

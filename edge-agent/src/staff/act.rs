@@ -6,6 +6,8 @@ use super::reply::Refusal;
 use crate::floor::{Asker, FloorAnswer, FloorRefusal, FloorRequest, audit};
 use protocol::sync::staff::Act;
 
+const MAX_SUBJECT_CHARS: usize = 300;
+
 /// Who asks, as the journal knows them.
 pub fn asker(caller: &Caller) -> Asker {
     Asker::Staff { id: caller.staff, name: caller.name.clone() }
@@ -17,11 +19,8 @@ pub async fn ask(
     caller: &Caller,
     request: FloorRequest,
 ) -> Result<FloorAnswer, Refusal> {
-    staff
-        .floor
-        .ask(asker(caller), request)
-        .await
-        .map_err(|refused| Refusal::invalid(words(&refused)))
+    let answer = staff.floor.ask(asker(caller), request).await;
+    answer.map_err(|refused| Refusal::invalid(words(&refused)).at(field(&refused)))
 }
 
 /// Journals what somebody did that does not go through the floor, e.g. `device_secret` of `bike-1`.
@@ -31,8 +30,28 @@ pub async fn journal(
     what: &str,
     subject: &str,
 ) -> Result<(), Refusal> {
-    let act = Act::Other { what: what.to_owned(), subject: subject.to_owned() };
-    Ok(staff.actions.journaled(audit(&asker(caller), act, None)).await?)
+    journal_as(staff, asker(caller), what, subject).await
+}
+
+/// The same for somebody who is not signed in.
+pub async fn journal_as(
+    staff: &Staff,
+    by: Asker,
+    what: &str,
+    subject: &str,
+) -> Result<(), Refusal> {
+    let subject = subject.chars().take(MAX_SUBJECT_CHARS).collect();
+    let act = Act::Other { what: what.to_owned(), subject };
+    Ok(staff.actions.journaled(audit(&by, act, None)).await?)
+}
+
+/// The field of a form that it is about.
+fn field(refused: &FloorRefusal) -> &'static str {
+    match refused {
+        FloorRefusal::Text(name) => name,
+        FloorRefusal::NotConnected | FloorRefusal::ReaderBusy => "reader",
+        _ => "",
+    }
 }
 
 /// Why something was not done.

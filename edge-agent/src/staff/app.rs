@@ -1,6 +1,7 @@
 //! What every page works with.
 
 use super::accounts::Accounts;
+use super::floor_page::Gallery;
 use super::members::Index;
 use super::notes::Notes;
 use super::recent::Recent;
@@ -60,6 +61,8 @@ pub struct Inner {
     pub notes: Notes,
     /// What happened lately.
     pub recent: Recent,
+    /// The floor as it is told.
+    pub gallery: Gallery,
     /// Ends what streams.
     pub stop: CancellationToken,
 }
@@ -80,6 +83,7 @@ impl Staff {
             works: Works::default(),
             notes: Notes::default(),
             recent: Recent::default(),
+            gallery: Gallery::default(),
             stop: CancellationToken::new(),
         }))
     }

@@ -2,12 +2,24 @@
 
 use std::fmt::Write as _;
 
-/// Width and height of a chart's own coordinates.
-const WIDTH: f64 = 600.0;
-const HEIGHT: f64 = 160.0;
+/// A chart's own coordinates, which are about pixels: its words keep their size.
+#[derive(Clone, Copy)]
+struct Size {
+    class: &'static str,
+    width: f64,
+    height: f64,
+    /// Every how many of the words below there is room for.
+    every: usize,
+}
+
+const SIZES: [Size; 2] = [
+    Size { class: "desk", width: 600.0, height: 190.0, every: 1 },
+    Size { class: "phone", width: 300.0, height: 150.0, every: 2 },
+];
 const LEFT: f64 = 36.0;
-const BOTTOM: f64 = 20.0;
-const TOP: f64 = 8.0;
+const RIGHT: f64 = 6.0;
+const BOTTOM: f64 = 22.0;
+const TOP: f64 = 10.0;
 
 /// Points of a line: place from 0 to 1, and value.
 pub struct Line<'a> {
@@ -20,31 +32,42 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The whole chart.
+    /// The whole chart, for wide and for narrow screens; the style sheet shows one of them.
     pub fn svg(&self) -> String {
-        let top = nice_above(self.points.iter().map(|point| point.1).fold(1.0, f64::max));
-        let x = |place: f64| LEFT + place.clamp(0.0, 1.0) * (WIDTH - LEFT - 4.0);
-        let y = |value: f64| TOP + (1.0 - (value / top).clamp(0.0, 1.0)) * (HEIGHT - TOP - BOTTOM);
+        let drawn = SIZES.map(|size| self.drawn(size));
+        format!("<div class=\"chart\">{}</div>", drawn.concat())
+    }
+
+    fn drawn(&self, size: Size) -> String {
+        let Size { class, width, height, every } = size;
+        let top = nice_above(self.points.iter().map(|point| point.1).fold(2.0, f64::max));
+        let x = |place: f64| LEFT + place.clamp(0.0, 1.0) * (width - LEFT - RIGHT);
+        let y = |value: f64| TOP + (1.0 - (value / top).clamp(0.0, 1.0)) * (height - TOP - BOTTOM);
+        let label = escaped(self.label);
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-            escaped(self.label)
+            "<svg class=\"{class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\">"
         );
         for share in [0.0, 0.5, 1.0] {
-            let (at, value) = (y(top * share), top * share);
+            let (at, value, right) = (y(top * share), top * share, width - RIGHT);
+            let figure = if value < 10.0 && value.fract() > 0.0 { 1 } else { 0 };
             let _ = write!(
                 svg,
-                "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.0}</text>",
-                LEFT - 5.0,
-                at + 4.0
+                "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value:.figure$}</text>",
+                LEFT - 6.0,
+                at + 4.5
             );
         }
-        for (place, word) in self.ticks {
-            let word = escaped(word);
-            let (at, below) = (x(*place), HEIGHT - 5.0);
+        for (place, word) in self.ticks.iter().step_by(every) {
+            let (at, below, word) = (x(*place), height - 5.0, escaped(word));
+            let anchor = match *place {
+                place if place < 0.02 => "start",
+                place if place > 0.98 => "end",
+                _ => "middle",
+            };
             let _ = write!(
                 svg,
-                "<text class=\"tick\" x=\"{at:.1}\" y=\"{below}\" text-anchor=\"middle\">{word}</text>"
+                "<text class=\"tick\" x=\"{at:.1}\" y=\"{below}\" text-anchor=\"{anchor}\">{word}</text>"
             );
         }
         if let (Some(first), Some(last)) = (self.points.first(), self.points.last()) {
@@ -65,31 +88,34 @@ impl Line<'_> {
     }
 }
 
-/// A line as small as a word, without axes; nothing of fewer than two values.
+/// A line without axes that fills its place from side to side; nothing of fewer than two values. What changes little
+/// stays flat: the span from low to high is at least a fifth of the highest.
 pub fn spark(values: &[f64]) -> String {
     if values.len() < 2 {
         return String::new();
     }
-    let top = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+    let high = values.iter().copied().fold(f64::MIN, f64::max);
+    let low = values.iter().copied().fold(f64::MAX, f64::min);
+    let span = (high - low).max(high.abs() / 5.0).max(f64::MIN_POSITIVE);
     let mut points = String::new();
     let mut place = 0.0;
     for value in values {
-        let height = 18.0 - (value / top).clamp(0.0, 1.0) * 16.0;
+        let height = 22.0 - ((value - low) / span).clamp(0.0, 1.0) * 20.0;
         let _ = write!(points, "{place:.0},{height:.0} ");
         place += 4.0;
     }
     let width = place - 4.0;
     format!(
-        "<svg viewBox=\"0 0 {width:.0} 20\" width=\"{width:.0}\" height=\"20\" aria-hidden=\"true\">\
+        "<svg class=\"spark\" viewBox=\"0 0 {width:.0} 24\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
          <polyline class=\"line\" points=\"{}\"/></svg>",
         points.trim_end()
     )
 }
 
-/// The next round number: 1, 2 or 5 and zeros.
+/// The next number that is round, and whose half is.
 fn nice_above(value: f64) -> f64 {
     let ten = 10f64.powf(value.max(1.0).log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
+    [1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
         .into_iter()
         .map(|step| step * ten)
         .find(|nice| *nice >= value)
@@ -112,15 +138,16 @@ mod tests {
         let svg = chart.svg();
 
         assert!(svg.contains("aria-label=\"&quot;people&quot;\"") && svg.contains("&lt;b&gt;noon"));
-        assert!(svg.contains(">10</text>"), "the axis ends at a round number: {svg}");
-        assert!(Line { points: &[], ticks: &[], label: "" }.svg().ends_with("</svg>"));
+        assert!(svg.contains(">8</text>"), "the axis ends at a round number: {svg}");
+        assert!(Line { points: &[], ticks: &[], label: "" }.svg().ends_with("</svg></div>"));
     }
 
     #[test]
     fn the_axis_ends_at_a_round_number() {
         let tops = [0.2, 1.0, 3.0, 7.0, 64.0, 500.0].map(|top| format!("{}", nice_above(top)));
-        assert_eq!(tops, ["1", "1", "5", "10", "100", "500"]);
+        assert_eq!(tops, ["1", "1", "4", "8", "80", "600"]);
         assert_eq!(spark(&[1.0]), "");
-        assert!(spark(&[0.0, 0.0, 5.0]).contains("0,18 4,18 8,2"));
+        assert!(spark(&[0.0, 0.0, 5.0]).contains("0,22 4,22 8,2"));
+        assert!(spark(&[100.0, 101.0]).contains("0,22 4,21"), "little is little");
     }
 }

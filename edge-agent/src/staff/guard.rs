@@ -2,8 +2,9 @@
 
 use super::accounts::{Caller, Token};
 use super::app::Staff;
-use super::layout::Layout;
-use super::reply::{Refusal, RefusedWith};
+use super::layout::{Layout, page_of};
+use super::notes::{Note, Objection};
+use super::reply::{Refusal, RefusedWith, see};
 use super::router::{Needs, Verb};
 use super::server::Peer;
 use axum::body::{Body, Bytes, to_bytes};
@@ -42,19 +43,27 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
     let is_fragment = request.headers().contains_key("hx-request");
     let wants_stream = accepts_stream(request.headers());
     let path = request.uri().path().to_owned();
+    let came_from = came_from(request.headers());
     let token = cookie(request.headers(), SESSION).and_then(Token::of_cookie);
     let caller = match token {
         Some(token) => gate.staff.accounts.who(&token, !wants_stream).await,
         None => None,
     };
     let refused = match gate.check(caller.as_ref(), request).await {
-        Ok(mut request) => {
+        Ok((mut request, form)) => {
             request.extensions_mut().insert(Who(caller.clone()));
             let response = next.run(request).await;
-            let Some(words) = response.extensions().get::<RefusedWith>().cloned() else {
+            let Some(refused) = response.extensions().get::<RefusedWith>().cloned() else {
                 return response;
             };
-            Stopped::Refused(Refusal::new(response.status(), words.0))
+            // Back to the form, which says it where it belongs.
+            if let (Some(caller), Some(form), Some(page)) = (&caller, &form, &came_from) {
+                let RefusedWith { words, field } = refused;
+                let objection = Objection { words, field, action: path, given: given(form) };
+                gate.staff.notes.leave(caller.session, Note::Refused(objection));
+                return see(page);
+            }
+            Stopped::Refused(Refusal::new(response.status(), refused.words))
         }
         Err(stopped) => stopped,
     };
@@ -85,7 +94,12 @@ enum Stopped {
 }
 
 impl Gate {
-    async fn check(&self, caller: Option<&Caller>, request: Request) -> Result<Request, Stopped> {
+    /// The request, and what its form says.
+    async fn check(
+        &self,
+        caller: Option<&Caller>,
+        request: Request,
+    ) -> Result<(Request, Option<Bytes>), Stopped> {
         let visitor = cookie(request.headers(), VISITOR).and_then(Token::of_cookie);
         match (self.needs, caller) {
             (Needs::Nothing, _) | (Needs::SignIn, Some(_)) => {}
@@ -97,7 +111,7 @@ impl Gate {
             (_, None) => return Err(Stopped::SignIn),
         }
         if self.verb == Verb::Get {
-            return Ok(request);
+            return Ok((request, None));
         }
         let expected = match caller {
             Some(caller) => Some(caller.form_token.clone()),
@@ -108,7 +122,10 @@ impl Gate {
 }
 
 /// A form of our own page: its Origin is this very address, and it carries what only our pages know.
-async fn ensure_own_form(request: Request, expected: Option<String>) -> Result<Request, Stopped> {
+async fn ensure_own_form(
+    request: Request,
+    expected: Option<String>,
+) -> Result<(Request, Option<Bytes>), Stopped> {
     const FOREIGN: &str =
         "This did not come from this page. Please go back, load it again and try once more.";
     let foreign = || refused(StatusCode::FORBIDDEN, FOREIGN);
@@ -123,7 +140,21 @@ async fn ensure_own_form(request: Request, expected: Option<String>) -> Result<R
     if !is_ours {
         return Err(foreign());
     }
-    Ok(Request::from_parts(parts, Body::from(body)))
+    Ok((Request::from_parts(parts, Body::from(body.clone())), Some(body)))
+}
+
+/// The page of ours whose form was sent.
+fn came_from(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
+    let (referer, host) = (text(header::REFERER)?, text(header::HOST)?);
+    page_of(referer.strip_prefix("https://")?.strip_prefix(host)?)
+}
+
+/// What was typed, to be shown again; passwords and codes are typed anew.
+fn given(form: &[u8]) -> Vec<(String, String)> {
+    const SECRET: [&str; 5] = ["form_token", "present", "password", "again", "code"];
+    let pairs = form_urlencoded::parse(form).filter(|(key, _)| !SECRET.contains(&&**key));
+    pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
 }
 
 async fn form(body: Body) -> Result<Bytes, Stopped> {

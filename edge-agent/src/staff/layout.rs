@@ -2,7 +2,9 @@
 
 use super::accounts::{Caller, Permission};
 use super::app::Staff;
+use super::notes::{Note, Objection};
 use super::times;
+use askama::Template;
 
 /// The frame of a page.
 pub struct Layout {
@@ -20,6 +22,8 @@ pub struct Layout {
     pub ways: Vec<Way>,
     /// What was just done.
     pub note: Option<String>,
+    /// What was just not done.
+    pub refused: Option<Objection>,
     /// What everybody should know.
     pub warnings: Vec<String>,
 }
@@ -54,6 +58,11 @@ impl Layout {
             is_here: path == here,
         };
         let ways = WAYS.iter().filter(|(.., needs)| caller.role.may(*needs)).map(way);
+        let (note, refused) = match staff.notes.take(&caller.session) {
+            Some(Note::Done(words)) => (Some(words), None),
+            Some(Note::Refused(objection)) => (None, Some(objection)),
+            None => (None, None),
+        };
         Self {
             title: title.into(),
             branch: branch(staff),
@@ -61,7 +70,8 @@ impl Layout {
             role: caller.role.as_str(),
             form_token: caller.form_token.clone(),
             ways: ways.collect(),
-            note: staff.notes.take(&caller.session),
+            note,
+            refused,
             warnings: warnings(staff),
         }
     }
@@ -76,8 +86,71 @@ impl Layout {
             form_token,
             ways: Vec::new(),
             note: None,
+            refused: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// What is wrong with a field of the form that is sent to a path with this end.
+    pub fn problem(&self, form: &str, field: &str) -> Problem<'_> {
+        Problem { words: self.objection(form, field) }
+    }
+
+    /// Attributes of that field.
+    pub fn marks(&self, form: &str, field: &str) -> &'static str {
+        match self.objection(form, field) {
+            Some(_) => " aria-invalid=\"true\" aria-describedby=\"problem\" autofocus",
+            None => "",
+        }
+    }
+
+    /// What was typed into it.
+    pub fn given(&self, form: &str, field: &str) -> &str {
+        let refused = self.refused.as_ref().filter(|refused| refused.is_of(form));
+        let mut given = refused.into_iter().flat_map(|refused| &refused.given);
+        given.find(|(key, _)| key == field).map_or("", |(_, value)| value)
+    }
+
+    /// Whether this form was just not carried out.
+    pub fn is_refused(&self, form: &str) -> bool {
+        self.refused.as_ref().is_some_and(|refused| refused.is_of(form))
+    }
+
+    fn objection(&self, form: &str, field: &str) -> Option<&str> {
+        let refused = self.refused.as_ref()?;
+        (refused.is_of(form) && refused.field == field).then_some(refused.words.as_str())
+    }
+}
+
+impl Objection {
+    fn is_of(&self, form: &str) -> bool {
+        self.action.rsplit('/').next() == Some(form)
+    }
+}
+
+/// What is wrong with a field, beside it; nothing if nothing is.
+#[derive(Template)]
+#[template(
+    source = "{% if let Some(words) = words %}<span class=\"problem\" id=\"problem\">{{ words }}</span>{% endif %}",
+    ext = "html"
+)]
+pub struct Problem<'a> {
+    words: Option<&'a str>,
+}
+
+/// The page to go back to, of a path that somebody comes from: answers to forms are no pages.
+pub fn page_of(path: &str) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let path = path.split('?').next().unwrap_or_default();
+    let mut parts = path.strip_prefix('/')?.split('/');
+    let (first, second, third) = (parts.next()?, parts.next(), parts.next());
+    let is_known = first == "enrolment" || WAYS.iter().any(|(way, ..)| way[1..] == *first);
+    match (first, second, third) {
+        _ if !is_known => None,
+        ("members" | "machines", Some(one), None) if one.chars().all(is_plain) => {
+            Some(format!("/{first}/{one}"))
+        }
+        _ => Some(format!("/{first}")),
     }
 }
 
@@ -123,4 +196,22 @@ pub fn roster_age_ms(staff: &Staff) -> Option<u64> {
     let confirmed_ms = staff.watched.registry.roster().confirmed_ms()?;
     let now_ms = staff.watched.clock.trusted_ms()?;
     u64::try_from(now_ms.saturating_sub(confirmed_ms)).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_form_leads_back_to_its_page_and_to_no_other() {
+        let page = |path: &str| page_of(path).unwrap_or_default();
+
+        assert_eq!(page("/members/0190"), "/members/0190");
+        assert_eq!(page("/members?q=ada"), "/members");
+        assert_eq!(page("/devices/bike/rotate"), "/devices", "that is no page");
+        assert_eq!(page("/members/%22%3E"), "/members");
+        for elsewhere in ["", "//evil.example", "/sign-in", "/work", "evil"] {
+            assert_eq!(page_of(elsewhere), None, "{elsewhere:?}");
+        }
+    }
 }

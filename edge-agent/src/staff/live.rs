@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// A session that has ended is noticed this soon.
+/// A session that has ended by itself is noticed this soon.
 const LOOK: Duration = Duration::from_secs(5);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -27,6 +27,8 @@ pub struct Piece<V, F> {
 struct Stream<V, F> {
     staff: Staff,
     session: [u8; 32],
+    /// Sessions that end by an act of somebody are noticed at once.
+    ended: watch::Receiver<u64>,
     piece: Piece<V, F>,
     is_due: bool,
     not_before: Instant,
@@ -40,7 +42,8 @@ where
     F: FnMut() -> Option<String> + Send + 'static,
 {
     let not_before = Instant::now();
-    let state = Stream { staff, session, piece, is_due: true, not_before, has_ended: false };
+    let ended = staff.accounts.ended();
+    let state = Stream { staff, session, ended, piece, is_due: true, not_before, has_ended: false };
     let events = futures_util::stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
         Some((Ok::<_, Infallible>(event), state))
@@ -76,6 +79,7 @@ where
                     changed.ok()?;
                     self.is_due = true;
                 }
+                changed = self.ended.changed() => changed.ok()?,
                 () = sleep(LOOK) => {}
             }
         }

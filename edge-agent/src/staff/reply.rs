@@ -2,6 +2,7 @@
 
 use super::app::Staff;
 use super::layout::Layout;
+use super::notes::Note;
 use askama::Template;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -14,22 +15,30 @@ pub type Reply = Result<Response, Refusal>;
 pub struct Refusal {
     status: StatusCode,
     words: String,
+    field: &'static str,
 }
 
 impl Refusal {
     /// There is nothing of that name.
     pub fn not_found(what: &str) -> Self {
-        Self { status: StatusCode::NOT_FOUND, words: format!("There is no {what}.") }
+        Self::new(StatusCode::NOT_FOUND, format!("There is no {what}."))
     }
 
     /// What was sent cannot be used, or the state does not allow it.
     pub fn invalid(words: impl Into<String>) -> Self {
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, words: words.into() }
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, words)
     }
 
     /// Another status.
     pub fn new(status: StatusCode, words: impl Into<String>) -> Self {
-        Self { status, words: words.into() }
+        Self { status, words: words.into(), field: "" }
+    }
+
+    /// It is about this field of the form.
+    #[must_use]
+    pub fn at(mut self, field: &'static str) -> Self {
+        self.field = field;
+        self
     }
 
     /// The page that shows it.
@@ -52,14 +61,19 @@ impl From<anyhow::Error> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.words.clone()).into_response();
-        response.extensions_mut().insert(RefusedWith(self.words));
+        response.extensions_mut().insert(RefusedWith { words: self.words, field: self.field });
         response
     }
 }
 
 /// Marks a response whose page is still to be made.
 #[derive(Clone)]
-pub struct RefusedWith(pub String);
+pub struct RefusedWith {
+    /// Why.
+    pub words: String,
+    /// The field of the form that it is about, or nothing.
+    pub field: &'static str,
+}
 
 #[derive(Template)]
 #[template(path = "refused.html")]
@@ -86,6 +100,6 @@ pub fn see(path: &str) -> Response {
 
 /// Off to another page, which says that it is done.
 pub fn done(staff: &Staff, session: &[u8; 32], path: &str, words: impl Into<String>) -> Response {
-    staff.notes.leave(*session, words.into());
+    staff.notes.leave(*session, Note::Done(words.into()));
     see(path)
 }

@@ -7,7 +7,7 @@ use protocol::sync::entry::{Body, DeviceState, DeviceStatus};
 use protocol::sync::state::{LiveDevice, LiveSample};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 /// Handle to the board; clones share it.
@@ -18,6 +18,8 @@ pub struct Board(Arc<Shared>);
 struct Shared {
     inner: Mutex<Inner>,
     changed: Notify,
+    /// Counts up when something did more than to measure.
+    pressed: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -29,6 +31,7 @@ struct Inner {
     /// Known from before the agent's start only.
     unheard: HashSet<DeviceId>,
     as_of: Position,
+    presses: u64,
 }
 
 impl Board {
@@ -41,8 +44,11 @@ impl Board {
             pressing: HashSet::new(),
             unheard: HashSet::new(),
             as_of,
+            presses: 0,
         };
-        Self(Arc::new(Shared { inner: Mutex::new(inner), changed: Notify::new() }))
+        let (inner, changed, pressed) =
+            (Mutex::new(inner), Notify::new(), watch::Sender::default());
+        Self(Arc::new(Shared { inner, changed, pressed }))
     }
 
     /// Takes in what was committed.
@@ -52,11 +58,21 @@ impl Board {
         for item in &committed.items {
             inner.take_in(item);
         }
-        let is_changed = !inner.changed.is_empty();
+        let (is_changed, presses) = (!inner.changed.is_empty(), inner.presses);
         drop(inner);
         if is_changed {
             self.0.changed.notify_one();
         }
+        self.tell(presses);
+    }
+
+    fn tell(&self, presses: u64) {
+        self.0.pressed.send_if_modified(|told| std::mem::replace(told, presses) != presses);
+    }
+
+    /// Changes when something did more than to measure.
+    pub fn pressed(&self) -> watch::Receiver<u64> {
+        self.0.pressed.subscribe()
     }
 
     /// Takes in what a device said before the agent's start.
@@ -75,8 +91,10 @@ impl Board {
             inner.entry(device).state = DeviceState::Offline;
             inner.press(device);
         }
+        let presses = inner.presses;
         drop(inner);
         self.0.changed.notify_one();
+        self.tell(presses);
     }
 
     /// Until something changed since the last [`changes`](Self::changes). If it is only samples, they wait until
@@ -159,7 +177,7 @@ impl Inner {
         let is_back = entry.state == DeviceState::Offline;
         if is_back {
             entry.state = DeviceState::InUse;
-            self.pressing.insert(device);
+            self.press(device);
         }
         self.changed.insert(device);
     }
@@ -173,6 +191,7 @@ impl Inner {
     }
 
     fn press(&mut self, device: DeviceId) {
+        self.presses += 1;
         self.pressing.insert(device);
         self.changed.insert(device);
     }

@@ -40,6 +40,8 @@ struct Configs {
     devices: Arc<ServerConfig>,
     /// Browsers are not asked for certificates.
     web: Arc<ServerConfig>,
+    /// The server's own certificate.
+    shown: CertificateDer<'static>,
 }
 
 const UNUSABLE: &str = "the server certificate cannot be used";
@@ -81,6 +83,11 @@ impl Tls {
     /// For browsers: the same certificate, and nobody is asked for one.
     pub fn web_config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.0.configs.read().unwrap_or_else(PoisonError::into_inner).web)
+    }
+
+    /// The certificate that the server shows (DER).
+    pub fn server_certificate(&self) -> CertificateDer<'static> {
+        self.0.configs.read().unwrap_or_else(PoisonError::into_inner).shown.clone()
     }
 
     /// The roots that devices are to trust.
@@ -140,6 +147,7 @@ impl Configs {
                 kept_server(ca, configured, clock)?
             }
         };
+        let shown = chain.first().cloned().context(UNUSABLE)?;
         let provider = Arc::new(ring::default_provider());
         let verifier = WebPkiClientVerifier::builder_with_provider(
             Arc::new(roots(&ca.export())?),
@@ -160,7 +168,7 @@ impl Configs {
             .with_single_cert(chain, key)
             .context(UNUSABLE)?;
         web.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self { devices: Arc::new(devices), web: Arc::new(web) })
+        Ok(Self { devices: Arc::new(devices), web: Arc::new(web), shown })
     }
 }
 

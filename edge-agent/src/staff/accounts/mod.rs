@@ -25,6 +25,7 @@ use sessions::Sessions;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use throttle::Throttle;
+use tokio::sync::watch;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -37,6 +38,8 @@ struct Inner {
     clock: Clock,
     passwords: Passwords,
     state: Mutex<State>,
+    /// Counts up when somebody is signed out.
+    ended: watch::Sender<u64>,
 }
 
 struct State {
@@ -97,7 +100,8 @@ impl Accounts {
             throttle: Throttle::new(now.boot, now.mono_ms, &rows.failures),
         };
         let passwords = Passwords::new(cost)?;
-        Ok(Self(Arc::new(Inner { registry, clock, passwords, state: Mutex::new(state) })))
+        let (state, ended) = (Mutex::new(state), watch::Sender::default());
+        Ok(Self(Arc::new(Inner { registry, clock, passwords, state, ended })))
     }
 
     /// Nobody can sign in.

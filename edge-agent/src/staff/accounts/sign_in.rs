@@ -5,7 +5,10 @@ use super::throttle::{Attempt, Written};
 use super::{Accounts, Busy, Caller, login, role_of};
 use crate::registry::staff::AccountRow;
 use anyhow::Result;
+use protocol::ids::UserId;
+use protocol::sync::roster::StaffRecord;
 use std::net::IpAddr;
+use tokio::sync::watch;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -106,11 +109,24 @@ impl Accounts {
     async fn ensure_employed(&self, row: &AccountRow) -> Result<(), SignInRefused> {
         let Some(id) = row.staff else { return Ok(()) };
         let roster = self.0.registry.cloud_staff().await?;
-        let record = roster.iter().find(|record| record.id == id);
-        // An empty roster says nothing: it may just be on its way.
-        let is_gone = record.is_none() && !roster.is_empty();
-        if is_gone || record.is_some_and(|record| !record.enabled) {
-            return Err(SignInRefused::SwitchedOff);
+        if is_dismissed(id, &roster) { Err(SignInRefused::SwitchedOff) } else { Ok(()) }
+    }
+
+    /// Signs out whoever the cloud has switched off meanwhile.
+    pub async fn sign_out_dismissed(&self) -> Result<()> {
+        let tied: Vec<_> = {
+            let (state, now_ms) = (self.lock(), self.0.clock.mono_ms());
+            let tied = state.accounts.values().filter_map(|row| Some((row.id, row.staff?)));
+            tied.filter(|(account, _)| state.sessions.count(*account, now_ms) > 0).collect()
+        };
+        if tied.is_empty() {
+            return Ok(());
+        }
+        let roster = self.0.registry.cloud_staff().await?;
+        for (account, staff) in tied.into_iter().filter(|(_, staff)| is_dismissed(*staff, &roster))
+        {
+            tracing::info!(%staff, "signed out: switched off in the cloud");
+            self.sign_out_everywhere(account, None).await?;
         }
         Ok(())
     }
@@ -138,15 +154,22 @@ impl Accounts {
         self.lock().sessions.whose(session, now_ms, false).is_some()
     }
 
+    /// Changes when somebody was signed out.
+    pub fn ended(&self) -> watch::Receiver<u64> {
+        self.0.ended.subscribe()
+    }
+
     /// Ends a session.
     pub async fn sign_out(&self, session: &[u8; 32]) -> Result<()> {
         let ended = self.lock().sessions.end(session);
+        self.0.ended.send_modify(|count| *count += 1);
         self.0.registry.drop_staff_sessions(ended).await
     }
 
     /// Ends all sessions of an account, but for one.
     pub async fn sign_out_everywhere(&self, account: Uuid, but: Option<[u8; 32]>) -> Result<()> {
         let ended = self.lock().sessions.end_all(account, but);
+        self.0.ended.send_modify(|count| *count += 1);
         self.0.registry.drop_staff_sessions(ended).await
     }
 
@@ -166,6 +189,14 @@ impl Accounts {
         let written = self.lock().throttle.succeeded(&attempt);
         self.keep(written).await;
         Ok(())
+    }
+}
+
+/// An empty roster says nothing: it may just be on its way.
+fn is_dismissed(staff: UserId, roster: &[StaffRecord]) -> bool {
+    match roster.iter().find(|record| record.id == staff) {
+        Some(record) => !record.enabled,
+        None => !roster.is_empty(),
     }
 }
 

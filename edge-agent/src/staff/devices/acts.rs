@@ -39,7 +39,7 @@ impl Sure {
 
 fn code_of(text: &str) -> Result<Code, Refusal> {
     let code: Result<Code, _> = text.trim().parse();
-    code.map_err(|error| Refusal::invalid(format!("The code: {error}.")))
+    code.map_err(|error| Refusal::invalid(format!("The code: {error}.")).at("code"))
 }
 
 fn kind_of(text: &str) -> Result<DeviceKind, Refusal> {
@@ -48,7 +48,7 @@ fn kind_of(text: &str) -> Result<DeviceKind, Refusal> {
         "reader" => Ok(DeviceKind::Reader),
         "bridge" => Ok(DeviceKind::Bridge),
         "observer" => Ok(DeviceKind::Observer),
-        _ => Err(Refusal::invalid("Choose what the device is.")),
+        _ => Err(Refusal::invalid("Choose what the device is.").at("kind")),
     }
 }
 
@@ -61,11 +61,18 @@ fn login(title: &str, done: &Value) -> Shown {
 pub async fn add(State(staff): State<Staff>, caller: Caller, Form(new): Form<NewDevice>) -> Reply {
     let (kind, code) = (kind_of(&new.kind)?, code_of(&new.code)?);
     journal(&staff, &caller, "device_add", code.as_str()).await?;
-    let done = staff.actions.perform(Ask::DeviceAdd { kind, code }).await?;
+    let done = staff.actions.perform(Ask::DeviceAdd { kind, code }).await;
+    let done = done.map_err(|error| Refusal::from(error).at("code"))?;
     page(&staff, &caller, Some(login("The login of the new device", &done)))
 }
 
-pub async fn rotate(State(staff): State<Staff>, caller: Caller, Path(code): Path<String>) -> Reply {
+pub async fn rotate(
+    State(staff): State<Staff>,
+    caller: Caller,
+    Path(code): Path<String>,
+    Form(sure): Form<Sure>,
+) -> Reply {
+    sure.check()?;
     let code = known(&staff, &code)?;
     journal(&staff, &caller, "device_rotate", &code).await?;
     let title = format!("The new login of {code}");

@@ -1,8 +1,8 @@
 //! `/devices`: readers, bridges, boards, machines and displays: who is there, their secrets and certificates.
 
 mod acts;
+mod certificates;
 mod list;
-mod roots;
 
 use super::accounts::{Caller, Permission};
 use super::app::Staff;
@@ -11,8 +11,8 @@ use super::reply::{Reply, html};
 use super::router::{Needs, Route};
 use askama::Template;
 use axum::extract::State;
+use certificates::Certificate;
 use list::Group;
-use roots::Root;
 
 /// The routes.
 pub fn routes() -> Vec<Route> {
@@ -41,7 +41,7 @@ struct View {
     secret: Option<Shown>,
     groups: Vec<Group>,
     may_act: bool,
-    roots: Vec<Root>,
+    certificates: Vec<Certificate>,
     trusted: String,
     has_former: bool,
 }
@@ -53,13 +53,16 @@ async fn show(State(staff): State<Staff>, caller: Caller) -> Reply {
 /// The page, with a secret that is shown only now: it is in no address and no history.
 fn page(staff: &Staff, caller: &Caller, secret: Option<Shown>) -> Reply {
     let trusted = staff.tls.export();
-    let roots = roots::of(&trusted);
+    let now_ms = staff.watched.clock.latest_ms();
+    let mut certificates = certificates::authorities(&trusted, now_ms);
+    let has_former = certificates.len() > 1;
+    certificates.extend(certificates::shown(&staff.tls.server_certificate(), now_ms));
     html(&View {
         secret,
         groups: list::groups(staff),
         may_act: caller.role.may(Permission::Devices),
-        has_former: roots.len() > 1,
-        roots,
+        has_former,
+        certificates,
         trusted,
         layout: Layout::of(staff, caller, "Devices", "/devices"),
     })

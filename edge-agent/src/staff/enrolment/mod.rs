@@ -51,7 +51,9 @@ async fn show(State(staff): State<Staff>, caller: Caller) -> Reply {
 async fn enrol(State(staff): State<Staff>, caller: Caller, Form(given): Form<Given>) -> Reply {
     let Given { cloud, code, sure } = given;
     if cloud.trim().is_empty() || code.trim().is_empty() {
-        return Err(Refusal::invalid("Both the address of the cloud and the code are needed."));
+        let field = if cloud.trim().is_empty() { "cloud" } else { "code" };
+        let words = "Both the address of the cloud and the code are needed.";
+        return Err(Refusal::invalid(words).at(field));
     }
     if staff.watched.registry.enrolled().is_some() && sure != "yes" {
         return Err(Refusal::invalid("Tick the box first: the gateway is known already."));

@@ -4,12 +4,15 @@
 mod code;
 
 use super::accounts::{Role, Secret};
+use super::act::journal_as;
 use super::app::Staff;
 use super::guard::{From, SESSION, VISITOR};
 use super::layout::Layout;
+use super::notes::Objection;
 use super::reply::{Reply, html, see};
 use super::router::{Needs, Route};
 use super::sign_in::{set_cookie, visitor};
+use crate::floor::Asker;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
@@ -30,8 +33,6 @@ pub fn routes() -> Vec<Route> {
 #[template(path = "first_start.html")]
 struct View {
     layout: Layout,
-    name: String,
-    problem: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -46,14 +47,20 @@ async fn show(State(staff): State<Staff>, headers: HeaderMap) -> Reply {
     if !staff.accounts.is_empty() {
         return Ok(see("/sign-in"));
     }
-    form(&headers, String::new(), None)
+    form(&headers, None)
 }
 
-fn form(headers: &HeaderMap, name: String, problem: Option<String>) -> Reply {
+/// What is wrong with what was typed into a field.
+fn problem(name: &str, field: &'static str, words: impl Into<String>) -> Option<Objection> {
+    let given = vec![("name".to_owned(), name.to_owned())];
+    Some(Objection { words: words.into(), action: "/first-start".to_owned(), field, given })
+}
+
+fn form(headers: &HeaderMap, refused: Option<Objection>) -> Reply {
     let (visitor, is_new) = visitor(headers)?;
-    let layout = Layout::outside("First start", visitor.form_token());
-    let is_fine = problem.is_none();
-    let mut response = html(&View { layout, name, problem })?;
+    let is_fine = refused.is_none();
+    let layout = Layout { refused, ..Layout::outside("First start", visitor.form_token()) };
+    let mut response = html(&View { layout })?;
     if !is_fine {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
@@ -74,16 +81,21 @@ async fn begin(
         return Ok(see("/sign-in"));
     }
     if password != again {
-        return form(&headers, name, Some("The passwords are not the same.".to_owned()));
+        return form(&headers, problem(&name, "again", "The passwords are not the same."));
     }
     let now_ms = staff.watched.clock.mono_ms();
-    if let Err(problem) = staff.actions.first_start.check(&code.into_inner(), now_ms) {
-        return form(&headers, name, Some(problem));
+    if let Err(words) = staff.actions.first_start.check(&code.into_inner(), now_ms) {
+        return form(&headers, problem(&name, "code", words));
     }
+    // Whoever has the code is who they say: nobody else knows them here.
+    let by = Asker::Staff { id: None, name: name.clone() };
+    journal_as(&staff, by, "account_first", &name).await?;
     let password = password.into_inner();
     let added = staff.accounts.add_first(&name, Role::Manager, password.clone()).await;
     if let Err(error) = added {
-        return form(&headers, name, Some(format!("{error:#}.")));
+        let words = format!("{error:#}.");
+        let field = if words.contains("password") { "password" } else { "name" };
+        return form(&headers, problem(&name, field, words));
     }
     tracing::info!(%address, "the first account of the staff page was made");
     let signed_in = staff.accounts.sign_in(&name, password, address).await;

@@ -24,8 +24,10 @@ impl Day {
         let place = |at_ms: i64| precise(at_ms - today.start) / DAY_MS;
         let points: Vec<_> =
             slots.iter().map(|(at_ms, people)| (place(*at_ms), people_of(*people))).collect();
-        let ticks: Vec<_> =
-            (0..=24).step_by(4).map(|hour| (precise(hour) / 24.0, format!("{hour}:00"))).collect();
+        let ticks: Vec<_> = (0..=24)
+            .step_by(4)
+            .map(|hour| (precise(hour) / 24.0, format!("{hour:02}:00")))
+            .collect();
         let most = slots.iter().map(|(_, people)| *people).max().unwrap_or(0);
         let label =
             format!("People inside today by time; at most {most}. The table has the numbers.");

@@ -1,6 +1,7 @@
 //! `/floor`: who is inside, how many through the day, and what every machine does, as it happens.
 
 mod day;
+mod gallery;
 mod pieces;
 
 use super::accounts::{Caller, Permission};
@@ -13,8 +14,11 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use day::Day;
-use pieces::{Inside, Pieces, Tile};
+use gallery::Told;
+use pieces::{Counts, Inside, Tile};
 use std::time::Duration;
+
+pub use gallery::Gallery;
 
 /// The routes.
 pub fn routes() -> Vec<Route> {
@@ -26,31 +30,32 @@ pub fn routes() -> Vec<Route> {
 #[template(path = "floor.html")]
 struct View {
     layout: Layout,
+    counts: Counts,
     inside: Inside,
     day: Day,
     tiles: Vec<Tile>,
-    /// Only in what is told later: the pieces find their places by themselves.
-    is_update: bool,
 }
 
 async fn show(State(staff): State<Staff>, caller: Caller) -> Reply {
-    let seen = staff.floor.watch().borrow().clone();
+    let seen = staff.floor.look();
+    let may_name = caller.role.may(Permission::SeeMembers);
     html(&View {
-        inside: Inside::of(&staff, &caller, &seen),
+        counts: Counts::of(&seen),
+        inside: Inside::of(&staff, may_name, &seen),
         day: Day::of(&staff, staff.watched.clock.wall_ms()),
-        tiles: pieces::tiles(&staff, &caller, &seen),
+        tiles: pieces::tiles(&staff, may_name, &seen),
         layout: Layout::of(&staff, &caller, "Floor", "/floor"),
-        is_update: false,
     })
 }
 
-/// Only what has changed since it was told last.
+/// Only what has changed since it was told last; the pieces find their places by themselves.
 async fn live(State(staff): State<Staff>, caller: Caller) -> Response {
-    let (changed, of, session) = (staff.floor.watch(), staff.clone(), caller.session);
-    let mut pieces = Pieces::default();
+    let (changed, of) = (staff.floor.watch(), staff.clone());
+    let mut told = Told::default();
     let render = move || {
         let seen = of.floor.watch().borrow().clone();
-        pieces.changed(&of, &caller, &seen)
+        let pieces = of.gallery.of(&of, caller.role.may(Permission::SeeMembers), &seen);
+        told.changed(&pieces)
     };
-    stream(staff, session, Piece { event: "floor", changed, every: Duration::ZERO, render })
+    stream(staff, caller.session, Piece { event: "floor", changed, every: Duration::ZERO, render })
 }

@@ -1,18 +1,27 @@
-//! The floor in pieces, so that only those that changed are told again.
+//! The floor in pieces, so that only those that changed are made and told again.
 
 use crate::floor::{FloorView, MachineView};
-use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
-use crate::staff::machines::{figure, state_words};
+use crate::staff::machines::{figure, holder, state_words};
 use crate::staff::{chart, times};
 use askama::Template;
 use protocol::ids::DeviceId;
-use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 /// Points of a machine's small line, and how far it goes back.
 const LINE_POINTS: usize = 24;
 const LINE_MS: u64 = 180_000;
+
+/// How many of what there are.
+#[derive(Template, Default)]
+#[template(path = "floor_counts.html")]
+pub struct Counts {
+    pub inside: usize,
+    pub busy: usize,
+    pub free: usize,
+    pub broken: usize,
+    pub gone: usize,
+    pub is_update: bool,
+}
 
 /// Who is inside.
 #[derive(Template)]
@@ -48,10 +57,26 @@ pub struct Tile {
     pub is_update: bool,
 }
 
+impl Counts {
+    /// Of the floor.
+    pub fn of(seen: &FloorView) -> Self {
+        let mut counts = Self { inside: seen.occupancy(), ..Self::default() };
+        for machine in &seen.machines {
+            match state_words(machine).0 {
+                "is-busy" => counts.busy += 1,
+                "is-free" => counts.free += 1,
+                "is-broken" => counts.broken += 1,
+                _ => counts.gone += 1,
+            }
+        }
+        counts
+    }
+}
+
 impl Inside {
     /// Who is inside, with names for who may see them.
-    pub fn of(staff: &Staff, caller: &Caller, seen: &FloorView) -> Self {
-        let (zone, may_name) = (staff.access.zone(), caller.role.may(Permission::SeeMembers));
+    pub fn of(staff: &Staff, may_name: bool, seen: &FloorView) -> Self {
+        let zone = staff.access.zone();
         let people = seen.sessions.iter().filter(|_| may_name).map(|session| Person {
             id: session.member.to_string(),
             name: known(&session.name),
@@ -66,60 +91,31 @@ fn known(name: &str) -> String {
     if name.is_empty() { "A former member".to_owned() } else { name.to_owned() }
 }
 
-/// Every machine.
-pub fn tiles(staff: &Staff, caller: &Caller, seen: &FloorView) -> Vec<Tile> {
+/// The small lines of all machines.
+pub fn lines(staff: &Staff, seen: &FloorView) -> Vec<Vec<f64>> {
     let ids: Vec<DeviceId> = seen.machines.iter().map(|machine| machine.id).collect();
     let since_ms = staff.watched.clock.mono_ms().saturating_sub(LINE_MS);
-    let lines = staff.recent.lines(&ids, LINE_POINTS, since_ms);
-    let may_name = caller.role.may(Permission::SeeMembers);
+    staff.recent.lines(&ids, LINE_POINTS, since_ms)
+}
+
+/// Every machine.
+pub fn tiles(staff: &Staff, may_name: bool, seen: &FloorView) -> Vec<Tile> {
+    let lines = lines(staff, seen);
     seen.machines.iter().zip(lines).map(|(machine, line)| tile(machine, &line, may_name)).collect()
 }
 
-fn tile(machine: &MachineView, line: &[f64], may_name: bool) -> Tile {
+/// One of them.
+pub fn tile(machine: &MachineView, line: &[f64], may_name: bool) -> Tile {
     let (look, words) = state_words(machine);
-    let named = |name: &str| if may_name { known(name) } else { "a member".to_owned() };
-    let holder = match (&machine.link, &machine.offer) {
-        (Some((_, name)), _) => Some(named(name)),
-        (None, Some((_, name))) => Some(format!("kept for {}", named(name))),
-        (None, None) => None,
-    };
     Tile {
         code: machine.code.clone(),
         name: machine.name.clone(),
         look,
         words,
-        holder,
+        holder: holder(machine, may_name),
         queue: machine.queue.len(),
         figure: machine.sample.as_ref().and_then(figure),
         line: chart::spark(line),
         is_update: false,
-    }
-}
-
-/// What a listener was told last.
-#[derive(Default)]
-pub struct Pieces(HashMap<String, u64>);
-
-impl Pieces {
-    /// The pieces that are not as they were told; `None` if all are.
-    pub fn changed(&mut self, staff: &Staff, caller: &Caller, seen: &FloorView) -> Option<String> {
-        let inside = Inside { is_update: true, ..Inside::of(staff, caller, seen) };
-        let mut told = self.if_new("inside", inside.render().ok()?);
-        for mut tile in tiles(staff, caller, seen) {
-            tile.is_update = true;
-            told.push_str(&self.if_new(&tile.code, tile.render().ok()?));
-        }
-        Some(told).filter(|told| !told.is_empty())
-    }
-
-    fn if_new(&mut self, name: &str, html: String) -> String {
-        let mut hasher = DefaultHasher::new();
-        html.hash(&mut hasher);
-        let hash = hasher.finish();
-        if self.0.get(name) == Some(&hash) {
-            return String::new();
-        }
-        self.0.insert(name.to_owned(), hash);
-        html
     }
 }

@@ -37,7 +37,7 @@ async fn act(
     words: &str,
     request: impl FnOnce(DeviceId) -> FloorRequest,
 ) -> Reply {
-    let machine = find(&staff.floor.watch().borrow(), code)?;
+    let machine = find(&staff.floor.look(), code)?;
     ask(staff, caller, request(machine.id)).await?;
     Ok(done(staff, &caller.session, &format!("/machines/{code}"), words))
 }

@@ -6,12 +6,11 @@ use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
 use crate::staff::chart::Line;
 use crate::staff::layout::Layout;
-use crate::staff::recent::Track;
+use crate::staff::recent::{Said, Track};
 use crate::staff::reply::{Refusal, Reply, html};
 use crate::staff::times;
 use askama::Template;
 use axum::extract::{Path, State};
-use protocol::sync::entry::Severity;
 
 #[derive(Template)]
 #[template(path = "machine.html")]
@@ -47,8 +46,8 @@ struct Chart {
 
 struct Report {
     at: String,
-    severity: &'static str,
-    code: String,
+    kind: &'static str,
+    by: String,
     message: String,
 }
 
@@ -59,7 +58,7 @@ pub fn find(seen: &FloorView, code: &str) -> Result<MachineView, Refusal> {
 }
 
 pub async fn show(State(staff): State<Staff>, caller: Caller, Path(code): Path<String>) -> Reply {
-    let machine = find(&staff.floor.watch().borrow(), &code)?;
+    let machine = find(&staff.floor.look(), &code)?;
     let track = staff.recent.track(machine.id);
     let (look, words) = state_words(&machine);
     let (zone, may_name) = (staff.access.zone(), caller.role.may(Permission::SeeMembers));
@@ -123,12 +122,13 @@ fn reports(staff: &Staff, track: &Track) -> Vec<Report> {
     let zone = staff.access.zone();
     let reports = track.reports.iter().map(|report| Report {
         at: times::moment(&zone, report.stamp.wall_ms),
-        severity: match report.severity {
-            Severity::Info => "Info",
-            Severity::Warning => "Warning",
-            Severity::Fault => "Fault",
+        kind: match report.said {
+            Said::Info => "Info",
+            Said::Warning => "Warning",
+            Said::Fault => "Fault",
+            Said::Note => "Note",
         },
-        code: report.code.clone(),
+        by: report.by.clone(),
         message: report.message.clone(),
     });
     reports.collect()

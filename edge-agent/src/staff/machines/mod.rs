@@ -13,7 +13,7 @@ use askama::Template;
 use axum::extract::State;
 
 pub use detail::find;
-pub use words::{figure, state_words};
+pub use words::{figure, holder, state_words};
 
 /// The routes.
 pub fn routes() -> Vec<Route> {
@@ -42,15 +42,24 @@ struct Row {
     name: String,
     look: &'static str,
     words: String,
+    holder: Option<String>,
     queue: usize,
 }
 
 async fn list(State(staff): State<Staff>, caller: Caller) -> Reply {
-    let seen = staff.floor.watch().borrow().clone();
+    let seen = staff.floor.look();
+    let may_name = caller.role.may(Permission::SeeMembers);
     let machines = seen.machines.iter().map(|machine| {
         let (look, words) = state_words(machine);
         let (code, name) = (machine.code.clone(), machine.name.clone());
-        Row { code, name, look, words, queue: machine.queue.len() }
+        Row {
+            code,
+            name,
+            look,
+            words,
+            holder: holder(machine, may_name),
+            queue: machine.queue.len(),
+        }
     });
     let machines = machines.collect();
     html(&View { layout: Layout::of(&staff, &caller, "Machines", "/machines"), machines })

@@ -22,6 +22,20 @@ pub fn state_words(machine: &MachineView) -> (&'static str, String) {
     }
 }
 
+/// Who has the machine, or for whom it is kept; with names for who may see them.
+pub fn holder(machine: &MachineView, may_name: bool) -> Option<String> {
+    let named = |name: &str| match name {
+        _ if !may_name => "a member".to_owned(),
+        "" => "a former member".to_owned(),
+        name => name.to_owned(),
+    };
+    match (&machine.link, &machine.offer) {
+        (Some((_, name)), _) => Some(named(name)),
+        (None, Some((_, name))) => Some(format!("kept for {}", named(name))),
+        (None, None) => None,
+    }
+}
+
 /// The most telling value of a sample, never a heart rate.
 pub fn figure(sample: &LiveSample) -> Option<String> {
     let fields = sample.fields();

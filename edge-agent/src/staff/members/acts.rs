@@ -63,7 +63,7 @@ pub async fn machine(
     Path(id): Path<String>,
     Form(given): Form<AtMachine>,
 ) -> Reply {
-    let machine = machines::find(&staff.floor.watch().borrow(), &given.machine)?.id;
+    let machine = machines::find(&staff.floor.look(), &given.machine)?.id;
     let (said, request): (_, fn(_, _) -> _) = match given.act.as_str() {
         "link" => {
             ("The machine is theirs.", |member, machine| FloorRequest::Link { member, machine })
@@ -105,7 +105,7 @@ pub async fn card(
     let member = find(&staff, &id)?;
     let device = staff.watched.registry.by_code(&given.reader);
     let device = device.filter(|device| device.kind == DeviceKind::Reader);
-    let reader = device.ok_or_else(|| Refusal::not_found("such reader"))?;
+    let reader = device.ok_or_else(|| Refusal::not_found("such reader").at("reader"))?;
     let request = FloorRequest::EnrolCard { member: member.id, reader: reader.id };
     let (floor, by) = (staff.floor.clone(), asker(&caller));
     let title = format!("New card for {}", member.display_name);

@@ -20,7 +20,7 @@ struct View {
     id: String,
     number: u64,
     since: Option<String>,
-    standing: String,
+    standing: Standing,
     blocked: Option<String>,
     machine: Option<String>,
     machines: Vec<(String, String)>,
@@ -39,13 +39,21 @@ pub fn find(staff: &Staff, id: &str) -> Result<Member, Refusal> {
     Ok(member)
 }
 
-/// Where a member is, and whether they may be here.
-pub fn words(staff: &Staff, id: MemberId) -> String {
-    let seen = staff.floor.watch().borrow().clone();
-    match (find(staff, &id.to_string()), since(staff, &seen, id)) {
-        (_, Some(since)) => format!("inside since {since}"),
-        (Ok(member), None) => standing_words(staff, &member),
-        (Err(_), None) => String::new(),
+/// Whether somebody may come in, in words.
+pub struct Standing {
+    pub is_fine: bool,
+    pub words: String,
+}
+
+/// Where a member is, and whether they may be here: a class of the style sheet, and words.
+pub fn words(staff: &Staff, seen: &FloorView, id: MemberId) -> (&'static str, String) {
+    match (find(staff, &id.to_string()), since(staff, seen, id)) {
+        (_, Some(since)) => ("good", format!("inside since {since}")),
+        (Ok(member), None) => match standing_of(staff, &member) {
+            Standing { is_fine: true, words } => ("gone", words),
+            Standing { is_fine: false, words } => ("bad", words),
+        },
+        (Err(_), None) => ("gone", "gone".to_owned()),
     }
 }
 
@@ -54,16 +62,16 @@ fn since(staff: &Staff, seen: &FloorView, id: MemberId) -> Option<String> {
     Some(times::minute(&staff.access.zone(), session.since_ms))
 }
 
-fn standing_words(staff: &Staff, member: &Member) -> String {
+fn standing_of(staff: &Staff, member: &Member) -> Standing {
     match standing(member, &staff.access.settings(), staff.watched.clock.trusted()) {
-        Ok(()) => "may come in".to_owned(),
-        Err(reason) => taps::refusal(reason.as_str()),
+        Ok(()) => Standing { is_fine: true, words: "may come in".to_owned() },
+        Err(reason) => Standing { is_fine: false, words: taps::refusal(reason.as_str()) },
     }
 }
 
 pub async fn show(State(staff): State<Staff>, caller: Caller, Path(id): Path<String>) -> Reply {
     let member = find(&staff, &id)?;
-    let seen = staff.floor.watch().borrow().clone();
+    let seen = staff.floor.look();
     let has = |link: &Option<(protocol::rules::Link, String)>| {
         link.as_ref().is_some_and(|(link, _)| link.member == member.id)
     };
@@ -75,7 +83,7 @@ pub async fn show(State(staff): State<Staff>, caller: Caller, Path(id): Path<Str
         id: member.id.to_string(),
         number: member.member_no,
         since: since(&staff, &seen, member.id),
-        standing: standing_words(&staff, &member),
+        standing: standing_of(&staff, &member),
         blocked: member.blocked.clone(),
         machine: machine.map(|machine| machine.name.clone()),
         machines: seen.machines.iter().map(|one| named(&one.code, &one.name)).collect(),

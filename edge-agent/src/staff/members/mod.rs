@@ -55,6 +55,7 @@ struct Row {
     id: String,
     name: String,
     number: u64,
+    look: &'static str,
     words: String,
 }
 
@@ -68,9 +69,10 @@ async fn search(State(staff): State<Staff>, caller: Caller, Query(wanted): Query
     }
     let is_cut = found.len() > SHOWN;
     found.truncate(SHOWN);
+    let seen = staff.floor.look();
     let rows = found.into_iter().map(|(id, number, name)| {
-        let words = detail::words(&staff, id);
-        Row { id: id.to_string(), name, number, words }
+        let (look, words) = detail::words(&staff, &seen, id);
+        Row { id: id.to_string(), name, number, look, words }
     });
     let found = rows.collect();
     let layout = Layout::of(&staff, &caller, "Members", "/members");

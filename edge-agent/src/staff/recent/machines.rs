@@ -4,6 +4,7 @@ use protocol::ids::DeviceId;
 use protocol::machine::{Field, Sample};
 use protocol::sync::entry::{Maintenance, Severity};
 use protocol::time::Stamp;
+use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, VecDeque};
 
 /// A point for each of so many milliseconds.
@@ -28,17 +29,30 @@ pub struct Track {
     pub reports: VecDeque<Report>,
 }
 
-/// A report about a machine's condition.
-#[derive(Debug, Clone)]
+/// What was said about a machine's condition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// When.
     pub stamp: Stamp,
-    /// How bad.
-    pub severity: Severity,
-    /// The maker's code.
-    pub code: String,
+    /// What kind of thing it is.
+    pub said: Said,
+    /// Who said it: the maker's code of it, or a name of the staff.
+    pub by: String,
     /// In words.
     pub message: String,
+}
+
+/// Kinds of what is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    /// By the machine: nothing is wrong.
+    Info,
+    /// By the machine: something soon will be.
+    Warning,
+    /// By the machine: something is.
+    Fault,
+    /// Staff wrote it down.
+    Note,
 }
 
 /// All machines.
@@ -67,15 +81,33 @@ impl Machines {
     }
 
     /// It reported something about itself.
-    pub fn reported(&mut self, machine: DeviceId, stamp: Stamp, said: &Maintenance) {
+    pub fn reported(&mut self, machine: DeviceId, stamp: Stamp, report: &Maintenance) {
+        let said = match report.severity {
+            Severity::Info => Said::Info,
+            Severity::Warning => Said::Warning,
+            Severity::Fault => Said::Fault,
+        };
+        let (by, message) = (report.code.clone(), report.message.clone());
+        self.said(machine, Report { stamp, said, by, message });
+    }
+
+    /// Something was said about it. What is known already is not said again.
+    pub fn said(&mut self, machine: DeviceId, report: Report) {
         let Some(track) = self.track(machine) else { return };
-        track.reports.push_front(Report {
-            stamp,
-            severity: said.severity,
-            code: said.code.clone(),
-            message: said.message.clone(),
-        });
+        if track.reports.contains(&report) {
+            return;
+        }
+        track.reports.push_front(report);
         track.reports.truncate(MAX_REPORTS);
+    }
+
+    /// All reports, the oldest of each machine first.
+    pub fn reports(&self) -> Vec<(DeviceId, Report)> {
+        let of = |(id, track): (&DeviceId, &Track)| {
+            let (id, reports) = (*id, track.reports.clone());
+            reports.into_iter().rev().map(move |report| (id, report)).collect::<Vec<_>>()
+        };
+        self.0.iter().flat_map(of).collect()
     }
 
     /// A machine's last minutes.

@@ -2,12 +2,13 @@
 //! looks at a page may disturb its writer.
 
 mod faults;
+mod kept;
 mod machines;
 mod occupancy;
 mod taps;
 
 pub use faults::Fault;
-pub use machines::Track;
+pub use machines::{Said, Track};
 pub use occupancy::SLOT_MS;
 pub use taps::TapSeen;
 
@@ -15,15 +16,23 @@ use super::app::Staff;
 use crate::journal::{Committed, Item, What};
 use anyhow::{Result, bail};
 use faults::Faults;
-use machines::Machines;
+use kept::Kept;
+use machines::{Machines, Report};
 use occupancy::Occupancy;
 use protocol::ids::DeviceId;
-use protocol::sync::entry::Body;
+use protocol::sync::entry::{Body, Event};
+use protocol::sync::staff::{Act, StaffAct};
+use protocol::time::Stamp;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use taps::Taps;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+/// A card is not written for every tap: what was not, the journal may still have.
+const KEEP_EVERY: Duration = Duration::from_mins(5);
 
 /// What happened lately.
 #[derive(Default)]
@@ -53,6 +62,20 @@ impl Recent {
         if taps > 0 {
             self.taps_seen.send_modify(|count| *count += taps);
         }
+    }
+
+    fn restore(&self, kept: Kept, events: &[Event]) {
+        let mut inner = self.lock();
+        kept.restore(&mut inner);
+        for event in events {
+            inner.happened(event.source.device(), event.stamp, &event.body);
+        }
+        drop(inner);
+        self.taps_seen.send_modify(|count| *count += 1);
+    }
+
+    fn kept(&self) -> Result<Vec<u8>> {
+        Kept::of(&self.lock()).encode()
     }
 
     /// The last taps, newest first.
@@ -99,40 +122,66 @@ impl Recent {
 impl Inner {
     fn take_in(&mut self, item: &Item) {
         let device = item.source.device();
-        let body = match &item.what {
+        match &item.what {
             What::Telemetry(samples) => {
                 if let Some(machine) = device {
                     self.machines.measured(machine, item.stamp, samples);
                 }
-                return;
             }
-            What::Event(body) => body,
-            What::FanOut => return,
-        };
+            What::Event(body) => self.happened(device, item.stamp, body),
+            What::FanOut => {}
+        }
+    }
+
+    fn happened(&mut self, device: Option<DeviceId>, stamp: Stamp, body: &Body) {
         match (body, device) {
             (Body::Tap(tap), _) => self.taps.presented(tap),
-            (Body::Decision(decision), _) => self.taps.decided(decision, item.stamp),
+            (Body::Decision(decision), _) => self.taps.decided(decision, stamp),
             (Body::Maintenance(said), Some(machine)) => {
-                self.machines.reported(machine, item.stamp, said);
+                self.machines.reported(machine, stamp, said);
             }
-            (Body::Reject(reject), _) => self.faults.rejected(device, item.stamp, reject),
-            (Body::Gap(gap), _) => self.faults.gap(item.stamp, gap),
-            (Body::Notice(notice), _) => self.faults.notice(item.stamp, notice),
+            (Body::StaffAct(act), _) => self.written(act, stamp),
+            (Body::Reject(reject), _) => self.faults.rejected(device, stamp, reject),
+            (Body::Gap(gap), _) => self.faults.gap(stamp, gap),
+            (Body::Notice(notice), _) => self.faults.notice(stamp, notice),
             _ => {}
         }
     }
 }
 
-/// Follows the journal and the floor until `stop`.
+impl Inner {
+    /// Staff wrote something down about a machine.
+    fn written(&mut self, act: &StaffAct, stamp: Stamp) {
+        let (Act::Maintenance { machine }, Some(note)) = (&act.act, &act.reason) else { return };
+        let (by, message) = (act.name.clone(), note.clone());
+        self.machines.said(*machine, Report { stamp, said: Said::Note, by, message });
+    }
+}
+
+/// Follows the journal and the floor until `stop`. What was known before the start comes first.
 pub async fn follow(
     staff: Staff,
-    mut committed: broadcast::Receiver<Arc<Committed>>,
+    committed: broadcast::Receiver<Arc<Committed>>,
     stop: CancellationToken,
 ) -> Result<()> {
+    let path = staff.watched.journal.path();
+    let known = path.clone();
+    let (kept, events) = tokio::task::spawn_blocking(move || kept::read(&known)).await?;
+    staff.recent.restore(kept, &events);
+    let end = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        end = news(&staff, committed) => end,
+        end = dismissals(&staff) => end,
+        end = keep(&staff, &path) => end,
+    };
+    kept::write(&path, &staff.recent.kept()?);
+    end
+}
+
+async fn news(staff: &Staff, mut committed: broadcast::Receiver<Arc<Committed>>) -> Result<()> {
     let mut floor = staff.floor.watch();
     loop {
         let next = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
             changed = floor.changed() => {
                 changed?;
                 let view = Arc::clone(&floor.borrow_and_update());
@@ -147,6 +196,31 @@ pub async fn follow(
                 tracing::warn!(commits, "the staff page misses what was committed");
             }
             Err(RecvError::Closed) => bail!("the journal has ended"),
+        }
+    }
+}
+
+/// Whoever the cloud has switched off is signed out as soon as the branch knows it.
+async fn dismissals(staff: &Staff) -> Result<()> {
+    let mut changed = staff.watched.registry.changed();
+    loop {
+        changed.changed().await?;
+        if let Err(error) = staff.accounts.sign_out_dismissed().await {
+            tracing::error!(?error, "who was switched off in the cloud may still be signed in");
+        }
+    }
+}
+
+/// Writes what is known now and then, if it is something new.
+async fn keep(staff: &Staff, path: &Path) -> Result<()> {
+    let mut written = Vec::new();
+    loop {
+        tokio::time::sleep(KEEP_EVERY).await;
+        let bytes = staff.recent.kept()?;
+        if bytes != written {
+            let (path, content) = (path.to_owned(), bytes.clone());
+            tokio::task::spawn_blocking(move || kept::write(&path, &content)).await?;
+            written = bytes;
         }
     }
 }

@@ -13,12 +13,21 @@ pub struct Occupancy(BTreeMap<i64, usize>);
 impl Occupancy {
     /// So many are inside now.
     pub fn counted(&mut self, now_ms: i64, people: usize) {
-        let slot = now_ms.div_euclid(SLOT_MS);
+        self.at_slot(now_ms.div_euclid(SLOT_MS), people);
+    }
+
+    /// So many were inside in a slot.
+    pub fn at_slot(&mut self, slot: i64, people: usize) {
         let most = self.0.entry(slot).or_default();
         *most = people.max(*most);
         while self.0.len() > MAX_SLOTS {
             self.0.pop_first();
         }
+    }
+
+    /// Every slot.
+    pub fn all(&self) -> Vec<(i64, usize)> {
+        self.0.iter().map(|(slot, people)| (*slot, *people)).collect()
     }
 
     /// What is known from one moment to another: begin of the slot and people.

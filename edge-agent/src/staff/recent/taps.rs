@@ -5,12 +5,42 @@ use protocol::ids::{DeviceId, MemberId, TapId};
 use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome};
 use protocol::sync::entry::{Decision, Tap};
 use protocol::time::Stamp;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 const MAX: usize = 1_000;
 
+/// What was presented.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Presented {
+    /// Nobody knows any more.
+    #[default]
+    Unknown,
+    /// A card that only has a number.
+    Card,
+    /// A card that proves itself.
+    SecureCard,
+    /// A code to be scanned.
+    Code,
+    /// A phone.
+    Phone,
+}
+
+impl Presented {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Card => "Card",
+            Self::SecureCard => "Secure card",
+            Self::Code => "Code",
+            Self::Phone => "Phone",
+        }
+    }
+}
+
 /// A tap and its decision.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TapSeen {
     /// Which.
     pub tap_id: TapId,
@@ -21,7 +51,7 @@ pub struct TapSeen {
     /// Whose credential it was.
     pub member: Option<MemberId>,
     /// What was presented.
-    pub credential: &'static str,
+    pub credential: Presented,
     /// May they.
     pub outcome: DecisionOutcome,
     /// What it did.
@@ -37,17 +67,17 @@ pub struct TapSeen {
 pub struct Taps {
     seen: VecDeque<TapSeen>,
     /// Presented in the commit that is being read; their decisions follow.
-    presented: VecDeque<(TapId, &'static str)>,
+    presented: VecDeque<(TapId, Presented)>,
 }
 
 impl Taps {
     /// A credential was presented.
     pub fn presented(&mut self, tap: &Tap) {
         let kind = match tap.credential {
-            StoredCredential::NfcUid { .. } => "Card",
-            StoredCredential::Sun { .. } => "Secure card",
-            StoredCredential::Qr { .. } => "Code",
-            StoredCredential::Hce { .. } => "Phone",
+            StoredCredential::NfcUid { .. } => Presented::Card,
+            StoredCredential::Sun { .. } => Presented::SecureCard,
+            StoredCredential::Qr { .. } => Presented::Code,
+            StoredCredential::Hce { .. } => Presented::Phone,
         };
         self.presented.push_back((tap.tap_id, kind));
         if self.presented.len() > 64 {
@@ -59,17 +89,25 @@ impl Taps {
     pub fn decided(&mut self, decision: &Decision, stamp: Stamp) {
         let place = self.presented.iter().position(|(id, _)| *id == decision.tap_id);
         let credential = place.and_then(|place| self.presented.remove(place));
-        self.seen.push_front(TapSeen {
+        self.seen(TapSeen {
             tap_id: decision.tap_id,
             stamp,
             reader: decision.reader,
             member: decision.member,
-            credential: credential.map_or("", |(_, kind)| kind),
+            credential: credential.map_or(Presented::Unknown, |(_, kind)| kind),
             outcome: decision.outcome,
             action: decision.action,
             reason: decision.reason.clone(),
             time_uncertain: decision.time_uncertain,
         });
+    }
+
+    /// It is known from before. What is there already does not come twice.
+    pub fn seen(&mut self, tap: TapSeen) {
+        if self.seen.iter().any(|known| known.tap_id == tap.tap_id) {
+            return;
+        }
+        self.seen.push_front(tap);
         self.seen.truncate(MAX);
     }
 

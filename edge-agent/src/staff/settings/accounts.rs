@@ -20,7 +20,14 @@ pub struct Account {
 
 impl Account {
     fn role(&self) -> Result<Role, Refusal> {
-        self.role.parse().map_err(|error| Refusal::invalid(format!("{error}")))
+        self.role.parse().map_err(|error| Refusal::invalid(format!("{error}")).at("role"))
+    }
+
+    fn ensure_sure(&self) -> Result<(), Refusal> {
+        if self.sure == "yes" {
+            return Ok(());
+        }
+        Err(Refusal::invalid("Tick the box first: this cannot be undone."))
     }
 }
 
@@ -30,7 +37,8 @@ pub async fn add(State(staff): State<Staff>, caller: Caller, Form(new): Form<Acc
     let same = known.iter().find(|record| record.name.eq_ignore_ascii_case(name));
     let of_cloud = same.map(|record| record.id);
     journal(&staff, &caller, "account_add", name).await?;
-    let password = staff.accounts.add(name, role, None, of_cloud).await?;
+    let password = staff.accounts.add(name, role, None, of_cloud).await;
+    let password = password.map_err(|error| Refusal::from(error).at("name"))?;
     page(&staff, &caller, Some((name.to_owned(), password.to_string()))).await
 }
 
@@ -51,6 +59,7 @@ pub async fn reset(
     caller: Caller,
     Form(given): Form<Account>,
 ) -> Reply {
+    given.ensure_sure()?;
     journal(&staff, &caller, "account_reset", &given.name).await?;
     let password = staff.accounts.reset(&given.name, None, Some(caller.session)).await?;
     page(&staff, &caller, Some((given.name, password.to_string()))).await
@@ -61,9 +70,7 @@ pub async fn remove(
     caller: Caller,
     Form(given): Form<Account>,
 ) -> Reply {
-    if given.sure != "yes" {
-        return Err(Refusal::invalid("Tick the box first: this cannot be undone."));
-    }
+    given.ensure_sure()?;
     journal(&staff, &caller, "account_remove", &given.name).await?;
     staff.accounts.remove(&given.name, false).await?;
     let words = format!("{} cannot sign in any more.", given.name);

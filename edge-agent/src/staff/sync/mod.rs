@@ -42,13 +42,15 @@ struct Row {
     kind: &'static str,
     device: String,
     words: String,
+    count: u64,
 }
 
 async fn show(State(staff): State<Staff>, caller: Caller) -> Reply {
     let zone = staff.access.zone();
     let faults = staff.recent.faults().into_iter().map(|fault| Row {
         at: times::moment(&zone, fault.stamp.wall_ms),
-        kind: fault.kind,
+        kind: fault.kind.words(),
+        count: fault.count,
         device: fault
             .device
             .and_then(|device| staff.watched.registry.by_id(device))

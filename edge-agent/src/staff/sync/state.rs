@@ -5,7 +5,7 @@ use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
 use crate::staff::layout::roster_age_ms;
 use crate::staff::times;
-use crate::uplink::link::Lane;
+use crate::uplink::link::{Lane, LinkStatus};
 
 /// Some lines under a title.
 pub struct Group {
@@ -59,20 +59,32 @@ fn cloud(staff: &Staff, status: &Status, may_enrol: bool) -> Group {
     if let Some(ms) = status.last_contact_ms {
         lines.push(line("Last contact", format!("{} ago", times::span(ms))));
     }
-    for (lane, problem) in &staff.watched.link.borrow().problems {
-        let name = match lane {
-            Lane::Live => "Live state",
-            Lane::Batches => "History",
-            Lane::Changes => "Members and settings",
-            Lane::Commands => "Commands",
-        };
-        lines.push(marked(name, &problem.detail, false));
-    }
+    lines.extend(problems(&staff.watched.link.borrow()));
     if let Some(age_ms) = roster_age_ms(staff) {
         lines.push(line("Members confirmed", format!("{} ago", times::span(age_ms))));
     }
     let way = may_enrol.then_some(("/enrolment", "Make it known to a cloud"));
     Group { title: "Cloud", lines, way }
+}
+
+/// What does not go on, and why; the same reason is told once.
+fn problems(link: &LinkStatus) -> Vec<Line> {
+    let (mut lines, mut told) = (Vec::new(), Vec::new());
+    for (lane, problem) in &link.problems {
+        if told.contains(&&problem.code) {
+            continue;
+        }
+        told.push(&problem.code);
+        let name = match lane {
+            _ if link.problems.values().all(|other| other.code == problem.code) => "Why",
+            Lane::Live => "Live state",
+            Lane::Batches => "History",
+            Lane::Changes => "Members and settings",
+            Lane::Commands => "Commands",
+        };
+        lines.push(line(name, &problem.detail));
+    }
+    lines
 }
 
 fn backlog(status: &Status) -> Group {

@@ -64,7 +64,8 @@ pub async fn present_code(
     if !(1..=MAX_QR_CHARS).contains(&length) || code.chars().any(char::is_control) {
         return Err(Refusal::invalid(format!(
             "A code has 1 to {MAX_QR_CHARS} printable characters."
-        )));
+        ))
+        .at("code"));
     }
     journal(&staff, &caller, "present_code", reader.code.as_str()).await?;
     let decided = tap(&staff, &reader, code).await?;
@@ -106,5 +107,5 @@ async fn decision(
 fn reader(staff: &Staff, code: &str) -> Result<Arc<Device>, Refusal> {
     let device = staff.watched.registry.by_code(code);
     let reader = device.filter(|device| device.kind == DeviceKind::Reader);
-    reader.ok_or_else(|| Refusal::not_found("such reader"))
+    reader.ok_or_else(|| Refusal::not_found("such reader").at("reader"))
 }

@@ -36,7 +36,7 @@ pub fn newest(staff: &Staff, caller: &Caller, count: usize) -> Vec<Row> {
             member: tap
                 .member
                 .map(|id| if may_name { staff.name_of(id) } else { "A member".to_owned() }),
-            credential: tap.credential,
+            credential: tap.credential.word(),
             is_granted: tap.outcome == DecisionOutcome::Granted,
             words: words(tap),
             time_uncertain: tap.time_uncertain,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub struct Browser {
     pub base: String,
     pub cookies: BTreeMap<String, String>,
+    page: Option<String>,
     client: Client,
 }
 
@@ -54,7 +55,7 @@ impl Browser {
             .build()
             .unwrap();
         let base = format!("https://localhost:{}", address.port());
-        Self { base, cookies: BTreeMap::new(), client }
+        Self { base, cookies: BTreeMap::new(), page: None, client }
     }
 
     fn cookie_line(&self) -> String {
@@ -68,6 +69,11 @@ impl Browser {
         request.header(COOKIE, self.cookie_line()).header("accept", accept).send().await.unwrap()
     }
 
+    /// Whether there is an answer at all.
+    pub async fn try_get(&self, path: &str) -> reqwest::Result<Response> {
+        self.client.get(format!("{}{path}", self.base)).send().await
+    }
+
     pub async fn get(&mut self, path: &str) -> Answer {
         let response = self.open(path, "text/html").await;
         self.take(response).await
@@ -77,6 +83,19 @@ impl Browser {
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let origin = self.base.clone();
         self.post_from(path, fields, Some(&origin)).await
+    }
+
+    /// The same as a browser does it, which tells the page of the form.
+    pub async fn post_of_page(
+        &mut self,
+        page: &str,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        self.page = Some(format!("{}{page}", self.base));
+        let answer = self.post(path, fields).await;
+        self.page = None;
+        answer
     }
 
     pub async fn post_from(
@@ -95,6 +114,9 @@ impl Browser {
             .body(body);
         if let Some(origin) = origin {
             request = request.header("origin", origin);
+        }
+        if let Some(page) = &self.page {
+            request = request.header("referer", page);
         }
         let response = request.send().await.unwrap();
         self.take(response).await

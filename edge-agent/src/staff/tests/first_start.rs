@@ -2,6 +2,7 @@
 
 use super::{Branch, PASSWORD, soon};
 use crate::staff::accounts::Role;
+use protocol::sync::staff::Act;
 
 async fn begin(branch: &Branch, code: &str, again: &str) -> (u16, String, super::Browser) {
     let mut browser = branch.browser();
@@ -35,6 +36,11 @@ async fn who_has_the_code_makes_the_first_manager_and_goes_on_to_the_enrolment()
     assert_eq!((status, place.as_str()), (303, "/enrolment"));
     assert_eq!(browser.get("/enrolment").await.status, 200);
     assert_eq!(branch.accounts.list()[0].role, Role::Manager);
+    let acts = super::acting::acts(&branch).await;
+    let first = acts
+        .iter()
+        .find(|act| matches!(&act.act, Act::Other { what, .. } if what == "account_first"));
+    assert!(first.is_some_and(|act| act.name == "Ada"), "{acts:?}");
     branch.close().await;
 }
 

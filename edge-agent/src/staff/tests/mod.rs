@@ -53,6 +53,7 @@ pub struct Branch {
     pub accounts: Accounts,
     pub access: Access,
     pub first_start: FirstStart,
+    pub tls: Tls,
     ca: String,
     stop: CancellationToken,
     tasks: JoinSet<anyhow::Result<()>>,
@@ -98,7 +99,8 @@ impl Branch {
         let parts = parts(watched, &accounts, &access, (floor.clone(), tls.clone()));
         let first_start = parts.actions.first_start.clone();
         let staff = Staff::new(parts);
-        let server = Server::bind(Config { listen: any, ..config }, tls, staff.clone()).unwrap();
+        let config = Config { listen: any, ..config };
+        let server = Server::bind(config, tls.clone(), staff.clone()).unwrap();
         let (address, stop) = (server.address().unwrap(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         tasks.spawn(follow(staff, journal.events(), stop.clone()));
@@ -113,6 +115,7 @@ impl Branch {
             accounts,
             access,
             first_start,
+            tls,
             ca: exported,
             stop,
             tasks,

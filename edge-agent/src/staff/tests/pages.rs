@@ -220,3 +220,26 @@ async fn a_browser_without_https_is_sent_to_it() {
     assert!(answer.contains("Location: https://gym.local:8090/taps\r\n"));
     branch.close().await;
 }
+
+#[tokio::test]
+async fn a_refused_form_is_shown_again_with_what_was_typed_and_nothing_secret() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Manager).await;
+    let token = browser.get("/taps").await.form_token();
+    let fields = [("form_token", &*token), ("reader", "door"), ("reason", "a \"delivery\"")];
+
+    let refused = browser.post_of_page("/taps", "/taps/open-door", &fields).await;
+    let page = browser.get("/taps").await.text;
+    let later = browser.get("/taps").await.text;
+    let fields =
+        [("form_token", &*token), ("present", "hunter2hunter2"), ("password", "a"), ("again", "b")];
+    browser.post_of_page("/settings", "/settings/password", &fields).await;
+    let settings = browser.get("/settings").await.text;
+
+    assert_eq!((refused.status.as_u16(), refused.location()), (303, "/taps"));
+    assert!(page.contains("class=\"problem\"") && page.contains("not connected"), "{page}");
+    assert!(page.contains("a &#34;delivery&#34;") && !page.contains("a \"delivery\""), "{page}");
+    assert!(!later.contains("not connected"), "it is said once");
+    assert!(settings.contains("are not the same") && !settings.contains("hunter2"), "{settings}");
+    branch.close().await;
+}

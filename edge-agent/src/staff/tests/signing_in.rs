@@ -3,7 +3,12 @@
 use super::{Branch, PASSWORD};
 use crate::staff::accounts::Role;
 use crate::staff::guard::SESSION;
+use protocol::ids::{BranchId, UserId};
+use protocol::sync::changes::Changes;
+use protocol::sync::roster::{RosterItem, StaffRecord};
 use std::time::Duration;
+use uuid::Uuid;
+use zeroize::Zeroizing;
 
 #[tokio::test]
 async fn a_session_is_a_cookie_that_only_our_pages_send() {
@@ -158,4 +163,37 @@ async fn the_sign_in_leads_back_to_our_own_pages_only() {
     assert_eq!(to("//evil.example").await, "/floor");
     assert_eq!(to("https://evil.example/").await, "/floor");
     branch.close().await;
+}
+
+#[tokio::test]
+async fn who_is_switched_off_in_the_cloud_is_signed_out_at_once() {
+    let branch = Branch::open().await;
+    let id = UserId(Uuid::from_u128(9));
+    branch.registry.apply(of_staff(1, id, true)).await.unwrap();
+    let password = Some(Zeroizing::new(PASSWORD.to_owned()));
+    branch.accounts.add("Ada", Role::Manager, password, Some(id)).await.unwrap();
+    let mut browser = branch.browser();
+    browser.sign_in("ada", PASSWORD).await;
+    let mut stream = browser.open("/taps/live", "text/event-stream").await;
+    assert_eq!(browser.get("/taps").await.status, 200);
+
+    branch.registry.apply(of_staff(2, id, false)).await.unwrap();
+
+    let mut told = String::new();
+    super::soon(async {
+        while let Some(chunk) = stream.chunk().await.unwrap() {
+            told.push_str(&String::from_utf8_lossy(&chunk));
+        }
+    })
+    .await;
+    assert!(told.contains("event: signed-out"), "{told}");
+    assert_eq!(browser.get("/taps").await.status, 303);
+    branch.close().await;
+}
+
+fn of_staff(from: u64, id: UserId, enabled: bool) -> Changes {
+    let record = StaffRecord { id, name: "Ada".to_owned(), role: "staff".to_owned(), enabled };
+    let changes = vec![RosterItem::Staff(record).change()];
+    let branch = BranchId(Uuid::nil());
+    Changes { branch, from, to: from + 1, reset: false, more: false, changes }
 }
