@@ -1,6 +1,7 @@
 //! Members: found, checked in and out, given cards, locked out.
 
 use anyhow::Result;
+use serde_json::json;
 use tests::browser::{ADAS_CARD, Gym, card_of, member_id};
 
 #[tokio::test]
@@ -86,4 +87,29 @@ async fn locking_out_asks_first_and_counts_at_the_door_at_once() -> Result<()> {
     browser.sees("They may come in again.").await?;
 
     browser.sees("may come in").await
+}
+
+#[tokio::test]
+async fn a_search_says_that_it_goes_on_and_that_the_gateway_is_away() -> Result<()> {
+    let mut gym = Gym::open().await?;
+    let browser = gym.signed_in().await?;
+    browser.go("/members").await?;
+    let slow = |latency: u32| json!({"offline": false, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1});
+    let searching = "getComputedStyle(document.querySelector('#searching')).visibility";
+
+    browser.driver.cdp("Network.enable", json!({})).await?;
+    browser.driver.cdp("Network.emulateNetworkConditions", slow(3_000)).await?;
+    browser.fill("Name or number", "ada").await?;
+    browser.until("it is said that it goes on", &format!("{searching} === 'visible'")).await?;
+    browser.sees_in("#found", "Ada Lovelace").await?;
+    assert_eq!(browser.value(searching).await?, "hidden");
+    browser.driver.cdp("Network.emulateNetworkConditions", slow(0)).await?;
+    gym.edge.stop().await?;
+    browser.fill("Name or number", "ben").await?;
+    browser.sees_in("#offline", "The connection to the gateway is lost.").await?;
+    gym.start().await?;
+    browser.fill("Name or number", "chiara").await?;
+    browser.sees_in("#found", "Chiara Russo").await?;
+
+    browser.until("the words are gone", "document.querySelector('#offline').hidden").await
 }

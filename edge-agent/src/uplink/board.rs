@@ -257,6 +257,22 @@ mod tests {
         assert_eq!(board.all().1.len(), 1);
     }
 
+    #[test]
+    fn who_draws_the_floor_is_called_for_more_than_a_measurement() {
+        let board = Board::new(5);
+        let mut pressed = board.pressed();
+
+        board.take_in(&committed(1, BIKE, sample(1.0)));
+        let is_back = pressed.has_changed().unwrap();
+        pressed.mark_unchanged();
+        board.take_in(&committed(2, BIKE, sample(2.0)));
+        let measured = pressed.has_changed().unwrap();
+        let idle = What::Event(Body::Status(status(DeviceState::Idle)));
+        board.take_in(&committed(3, BIKE, idle));
+
+        assert_eq!((is_back, measured, pressed.has_changed().unwrap()), (true, false, true));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn samples_alone_wait_for_their_time_and_a_state_waits_for_nothing() {
         let board = Board::new(5);
