@@ -180,6 +180,20 @@ impl Actions {
                 Ok(serde_json::to_value(self.tls.drop_former()?)?)
             }
             Ask::DeviceList => Ok(serde_json::to_value(self.devices())?),
+            Ask::StaffAdd { .. } | Ask::StaffReset { .. } | Ask::StaffRemove { .. } => {
+                self.change_staff(ask).await
+            }
+            Ask::FirstStart if self.accounts.is_empty() => {
+                Ok(serde_json::json!({ "code": self.first_start.code() }))
+            }
+            Ask::FirstStart => Ok(serde_json::json!({})),
+            Ask::StaffList => Ok(serde_json::to_value(self.staff())?),
+        }
+    }
+
+    /// Accounts of the staff page; who may open the state folder may do it all.
+    async fn change_staff(&self, ask: Ask) -> Result<serde_json::Value> {
+        match ask {
             Ask::StaffAdd { name, role, password } => {
                 self.audited("account_add", &name).await?;
                 let given = password.map(Secret::into_inner);
@@ -197,11 +211,7 @@ impl Actions {
                 self.accounts.remove(&name, true).await?;
                 Ok(serde_json::json!({ "name": name.trim() }))
             }
-            Ask::FirstStart if self.accounts.is_empty() => {
-                Ok(serde_json::json!({ "code": self.first_start.code() }))
-            }
-            Ask::FirstStart => Ok(serde_json::json!({})),
-            Ask::StaffList => Ok(serde_json::to_value(self.staff())?),
+            _ => bail!("that is no account"),
         }
     }
 

@@ -49,7 +49,7 @@ impl Line<'_> {
         );
         for share in [0.0, 0.5, 1.0] {
             let (at, value, right) = (y(top * share), top * share, width - RIGHT);
-            let figure = if value < 10.0 && value.fract() > 0.0 { 1 } else { 0 };
+            let figure = usize::from(value < 10.0 && value.fract() > 0.0);
             let _ = write!(
                 svg,
                 "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{right}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\

@@ -51,19 +51,21 @@ async fn show(State(staff): State<Staff>, headers: HeaderMap) -> Reply {
 }
 
 /// What is wrong with what was typed into a field.
-fn problem(name: &str, field: &'static str, words: impl Into<String>) -> Option<Objection> {
+fn problem(name: &str, field: &'static str, words: impl Into<String>) -> Objection {
     let given = vec![("name".to_owned(), name.to_owned())];
-    Some(Objection { words: words.into(), action: "/first-start".to_owned(), field, given })
+    Objection { words: words.into(), action: "/first-start".to_owned(), field, given }
+}
+
+fn refuse(headers: &HeaderMap, refused: Objection) -> Reply {
+    let mut response = form(headers, Some(refused))?;
+    *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(response)
 }
 
 fn form(headers: &HeaderMap, refused: Option<Objection>) -> Reply {
     let (visitor, is_new) = visitor(headers)?;
-    let is_fine = refused.is_none();
     let layout = Layout { refused, ..Layout::outside("First start", visitor.form_token()) };
     let mut response = html(&View { layout })?;
-    if !is_fine {
-        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    }
     if is_new {
         set_cookie(&mut response, VISITOR, visitor.value())?;
     }
@@ -81,11 +83,11 @@ async fn begin(
         return Ok(see("/sign-in"));
     }
     if password != again {
-        return form(&headers, problem(&name, "again", "The passwords are not the same."));
+        return refuse(&headers, problem(&name, "again", "The passwords are not the same."));
     }
     let now_ms = staff.watched.clock.mono_ms();
     if let Err(words) = staff.actions.first_start.check(&code.into_inner(), now_ms) {
-        return form(&headers, problem(&name, "code", words));
+        return refuse(&headers, problem(&name, "code", words));
     }
     // Whoever has the code is who they say: nobody else knows them here.
     let by = Asker::Staff { id: None, name: name.clone() };
@@ -95,7 +97,7 @@ async fn begin(
     if let Err(error) = added {
         let words = format!("{error:#}.");
         let field = if words.contains("password") { "password" } else { "name" };
-        return form(&headers, problem(&name, field, words));
+        return refuse(&headers, problem(&name, field, words));
     }
     tracing::info!(%address, "the first account of the staff page was made");
     let signed_in = staff.accounts.sign_in(&name, password, address).await;

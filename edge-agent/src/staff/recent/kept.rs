@@ -74,10 +74,18 @@ impl Kept {
     /// Gives it back.
     pub fn restore(self, inner: &mut Inner) {
         let Self { taps, faults, reports, occupancy } = self;
-        taps.into_iter().for_each(|tap| inner.taps.seen(tap));
-        faults.into_iter().for_each(|fault| inner.faults.add(fault));
-        reports.into_iter().for_each(|(machine, report)| inner.machines.said(machine, report));
-        occupancy.into_iter().for_each(|(slot, people)| inner.occupancy.at_slot(slot, people));
+        for tap in taps {
+            inner.taps.seen(tap);
+        }
+        for fault in faults {
+            inner.faults.add(fault);
+        }
+        for (machine, report) in reports {
+            inner.machines.said(machine, report);
+        }
+        for (slot, people) in occupancy {
+            inner.occupancy.at_slot(slot, people);
+        }
     }
 }
 
