@@ -14,6 +14,7 @@ const SLOTS: i64 = 71;
 /// How often a machine is heard in the picture, and how long.
 const BEAT_MS: i64 = 5_000;
 const BEATS: i64 = 100;
+const FRAME: Duration = Duration::from_millis(150);
 const QUALITY: u8 = 55;
 const SCREENS: u32 = 2;
 const LIMIT: Duration = Duration::from_secs(20);
@@ -121,14 +122,20 @@ impl Day {
 
     /// People come and go, and train in the end.
     async fn pass(&mut self, gym: &Gym) -> Result<()> {
+        let mut is_inside = [false; PEOPLE.len()];
         for slot in 0..SLOTS {
-            for (number, _) in (0_i64..).zip(PEOPLE) {
-                // Each has a rhythm of their own; most come in the morning and in the evening.
-                let comes = (number * 13 + slot * 7) % 29 == 0 || slot == 66 + number % 5;
-                if comes && number != 9 {
-                    gym.tap("entrance", browser::card_of(usize::try_from(number)?)).await?;
+            for (number, is_inside) in is_inside.iter_mut().enumerate() {
+                // Each has a rhythm of their own; in the evening nobody leaves.
+                let rhythm = (i64::try_from(number)? * 13 + slot * 7) % 29;
+                let is_evening = slot > SLOTS - 12;
+                let moves = rhythm == 0 || (is_evening && rhythm % 4 == 0);
+                if moves && !(is_evening && *is_inside) && number != 9 {
+                    gym.tap("entrance", browser::card_of(number)).await?;
+                    *is_inside = !*is_inside;
                 }
             }
+            // The agent counts who is inside when it has drawn the floor, ten times a second.
+            tokio::time::sleep(FRAME).await;
             self.step(gym, SLOT_MS)?;
         }
         gym.tap("entrance", browser::ADAS_CARD).await?;

@@ -118,7 +118,7 @@ impl LiveLane {
         match told {
             Some(told) => self.samples_from = told + pace,
             None if self.is_watched => {
-                self.samples_from = self.samples_from.min(Instant::now() + pace)
+                self.samples_from = self.samples_from.min(Instant::now() + pace);
             }
             None => {}
         }
