@@ -24,7 +24,7 @@ fn pages() -> Vec<(&'static str, String)> {
     let member = browser::member_id(0);
     let fixed = [
         ("floor", "/floor"),
-        ("members", "/members?q=in"),
+        ("members", "/members?q=na"),
         ("machines", "/machines"),
         ("machine", "/machines/bike-1"),
         ("taps", "/taps"),
@@ -62,7 +62,7 @@ pub async fn take(folder: &Path) -> Result<()> {
     each(&browser, folder, "work", "/work").await
 }
 
-/// Some of those who are inside are given machines.
+/// Some of those who are inside are given machines, and something is written down.
 async fn lend(browser: &Browser) -> Result<()> {
     let mut free = ["Bike 1", "Rower 1", "Leg press", "Treadmill 1"].into_iter();
     browser.go("/floor").await?;
@@ -74,7 +74,10 @@ async fn lend(browser: &Browser) -> Result<()> {
         browser.press("Lend").await?;
         browser.sees("The machine is theirs.").await?;
     }
-    Ok(())
+    browser.go("/machines/bike-1").await?;
+    browser.fill("What was found or done", "Pedal tightened, seat post greased.").await?;
+    browser.press("Save").await?;
+    browser.sees("Written down.").await
 }
 
 async fn each(browser: &Browser, folder: &Path, name: &str, path: &str) -> Result<()> {
