@@ -1,4 +1,4 @@
-//! The staff page in a real browser: Chromium over WebDriver, at a branch whose people and devices the tests play.
+//! The staff page in a real browser: Chromium over `WebDriver`, at a branch whose people and devices the tests play.
 //! `packaging/setup.sh` installs what is needed.
 
 mod acting;

@@ -1,4 +1,4 @@
-//! Chromium over WebDriver: chromedriver as a process of its own and the few calls that tests need.
+//! Chromium over `WebDriver`: chromedriver as a process of its own and the few calls that tests need.
 //!
 //! Chromium trusts the authority of the branch as a member of staff would make it trust it, so that its own check of the
 //! page's certificate is part of every test.
@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 /// How long chromedriver and chromium may take to start.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// The key under which WebDriver tells elements.
+/// The key under which `WebDriver` tells elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// An element of the page that is shown.

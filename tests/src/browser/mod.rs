@@ -1,4 +1,4 @@
-//! The staff page in a real browser: Chromium over WebDriver, at a branch with people, machines and readers.
+//! The staff page in a real browser: Chromium over `WebDriver`, at a branch with people, machines and readers.
 
 mod driver;
 mod gym;
