@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` and `make test`. Each makes sure of what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench soak fuzz-api sqlx deb deb-test screenshots
+.PHONY: help setup demo test check bench soak fuzz-api sqlx deb deb-test boot-test screenshots
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 # For `make demo`: how long it runs, what it leaves behind, and where it keeps its state.
@@ -46,9 +46,13 @@ fuzz-api: setup ## Made-up requests against the API document, with schemathesis 
 deb: setup ## Debian packages for every processor that this computer can build for
 	@packaging/deb.sh
 
-deb-test: setup ## Install, upgrade, remove and purge the package in a clean Debian (part of test)
+deb-test: setup ## Install, upgrade, remove and purge the packages in a clean Debian (part of test)
 	@cargo build --workspace --all-features --bins
 	@packaging/deb-test.sh
+
+boot-test: setup ## Try the units under a systemd of their own, in a clean Debian (part of test)
+	@cargo build --workspace --all-features --bins
+	@packaging/boot-test.sh
 
 sqlx: setup ## Write cloud-api/.sqlx anew after a change of SQL or schema
 	@packaging/sqlx.sh

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
-# Makes the Debian package gymwire-edge: agent, bridge and launcher, for a Raspberry Pi or any other Debian 12 or newer.
-#   packaging/deb.sh [amd64|arm64|armhf …]     builds optimised programs and packs them; without a name, for all three
+# Makes the Debian packages gymwire-edge (agent, bridge and launcher, for a Raspberry Pi or any other Debian 12 or newer) and
+# gymwire-cloud (the cloud service).
+#   packaging/deb.sh [--dry-run] [amd64|arm64|armhf …]
+#                                              builds optimised programs and packs them; without a name, for all three.
+#                                              With --dry-run it only says what it would do
 #   packaging/deb.sh --from FOLDER [--version VERSION] [--out FOLDER]
 #                                              packs the programs of a folder, for this computer's processor
 set -euo pipefail
@@ -14,7 +17,13 @@ say() { printf 'deb: %s\n' "$*" >&2; }
 declare -A triple=([amd64]=x86_64-unknown-linux-gnu [arm64]=aarch64-unknown-linux-gnu [armhf]=armv7-unknown-linux-gnueabihf)
 declare -A compiler=([amd64]=x86_64-linux-gnu-gcc [arm64]=aarch64-linux-gnu-gcc [armhf]=arm-linux-gnueabihf-gcc)
 declare -A emulator=([arm64]="qemu-aarch64-static -L /usr/aarch64-linux-gnu" [armhf]="qemu-arm-static -L /usr/arm-linux-gnueabihf")
-programs=(edge-agent firmware-bridge gymwire-launch)
+packages=(gymwire-edge gymwire-cloud)
+declare -A programs=([gymwire-edge]="edge-agent firmware-bridge gymwire-launch" [gymwire-cloud]=cloud-api)
+dry=
+# Carries a command out, or only says it.
+run() {
+  if [ -n "$dry" ]; then printf 'deb: would run: %s\n' "$*" >&2; else "$@"; fi
+}
 
 # Says what this computer lacks to build for an architecture; nothing if it lacks nothing.
 lacks() {
@@ -31,17 +40,18 @@ lacks() {
 build() {
   local arch=$1 rust=${triple[$1]} upper
   upper=$(tr 'a-z-' 'A-Z_' <<<"$rust")
-  export "CARGO_TARGET_${upper}_LINKER=${compiler[$arch]}" "CC_${rust//-/_}=${compiler[$arch]}"
-  [ "$arch" = "$native" ] && unset "CARGO_TARGET_${upper}_LINKER" "CC_${rust//-/_}"
-  cargo build --release --target "$rust" -p edge-agent -p firmware-bridge --bins
-  local run=${emulator[$arch]:-}
-  if [ -n "$run" ] && command -v "${run%% *}" >/dev/null; then
+  if [ "$arch" != "$native" ]; then
+    export "CARGO_TARGET_${upper}_LINKER=${compiler[$arch]}" "CC_${rust//-/_}=${compiler[$arch]}"
+  fi
+  run cargo build --release --target "$rust" -p edge-agent -p firmware-bridge -p cloud-api --bins
+  local emulated=${emulator[$arch]:-}
+  if [ "$arch" != "$native" ] && command -v "${emulated%% *}" >/dev/null; then
     # PTYs do not work in qemu-user (no serial ioctl), so the unit tests of the libraries that need none.
-    export "CARGO_TARGET_${upper}_RUNNER=$run"
-    cargo test --target "$rust" -p protocol --lib
-    cargo test --target "$rust" -p edge-agent --lib -- update:: journal::
-  elif [ -n "$run" ]; then
-    say "$arch: qemu-user-static is not installed, so its unit tests do not run"
+    export "CARGO_TARGET_${upper}_RUNNER=$emulated"
+    run cargo test --target "$rust" -p protocol --lib
+    run cargo test --target "$rust" -p edge-agent --lib -- update:: journal::
+  elif [ "$arch" != "$native" ]; then
+    say "$arch: its unit tests do not run, since there is no ${emulated%% *} (apt-get install qemu-user-static)"
   fi
   from=$target/$rust/release
 }
@@ -62,43 +72,65 @@ dependencies() {
   done <<<"$needed"
 }
 
+# Puts what belongs to a package into its root.
+lay_out_gymwire-edge() {
+  local root=$1
+  install -D -m 0644 -t "$root/usr/lib/systemd/system" systemd/gymwire-edge-agent.service \
+    systemd/gymwire-firmware-bridge.service systemd/gymwire-release.service systemd/gymwire-release.path
+  install -D -m 0644 systemd/60-gymwire.rules "$root/usr/lib/udev/rules.d/60-gymwire.rules"
+  install -D -m 0644 systemd/gymwire.sysusers.conf "$root/usr/lib/sysusers.d/gymwire.conf"
+  install -D -m 0644 systemd/gymwire.tmpfiles.conf "$root/usr/lib/tmpfiles.d/gymwire.conf"
+  install -m 0644 packaging/config/edge-agent.toml packaging/config/release-keys "$root/etc/gymwire"
+  local doc=$root/usr/share/doc/gymwire-edge
+  install -m 0644 docs/operations.md docs/boards.md "$doc"
+  install -m 0644 packaging/config/edge-agent.toml packaging/config/firmware-bridge.toml \
+    systemd/journald-gymwire.conf "$doc/examples"
+}
+
+lay_out_gymwire-cloud() {
+  local root=$1
+  install -D -m 0644 -t "$root/usr/lib/systemd/system" systemd/gymwire-cloud.service
+  install -D -m 0644 systemd/gymwire-cloud.sysusers.conf "$root/usr/lib/sysusers.d/gymwire-cloud.conf"
+  # The example, with what differs from a developer's computer.
+  sed -e 's|^environment = "development"|environment = "production"|' \
+    -e 's|^state_dir = ".gymwire"|state_dir = "/var/lib/gymwire-cloud"|' \
+    -e 's|^allowed_origins = .*|allowed_origins = []|' \
+    packaging/config/cloud-api.toml > "$root/etc/gymwire/cloud-api.toml"
+  chmod 0644 "$root/etc/gymwire/cloud-api.toml"
+  install -m 0644 packaging/config/cloud-api.toml "$root/usr/share/doc/gymwire-cloud/examples"
+}
+
 pack() {
-  local arch=$1 root size depends
+  local package=$1 arch=$2 root size depends doc
   root=$(mktemp -d)
-  install -d "$root"/{DEBIAN,etc/gymwire,usr/share/doc/gymwire-edge/examples}
-  for program in "${programs[@]}"; do
+  doc=$root/usr/share/doc/$package
+  install -d "$root"/{DEBIAN,etc/gymwire} "$doc/examples" "$root/usr/share/man/man1"
+  for program in ${programs[$package]}; do
     local folder=$root/usr/bin
     [ "$program" = gymwire-launch ] && folder=$root/usr/lib/gymwire
     install -D -m 0755 "$from/$program" "$folder/$program"
     "${STRIP:-strip}" "$folder/$program" 2>/dev/null || "${compiler[$arch]%gcc}strip" "$folder/$program"
+    [ ! -f "packaging/man/$program.1" ] || gzip -9nc "packaging/man/$program.1" > "$root/usr/share/man/man1/$program.1.gz"
   done
-  local units=$root/usr/lib/systemd/system
-  install -D -m 0644 -t "$units" systemd/*.service systemd/*.path
-  install -D -m 0644 systemd/60-gymwire.rules "$root/usr/lib/udev/rules.d/60-gymwire.rules"
-  install -D -m 0644 systemd/gymwire.sysusers.conf "$root/usr/lib/sysusers.d/gymwire.conf"
-  install -D -m 0644 systemd/gymwire.tmpfiles.conf "$root/usr/lib/tmpfiles.d/gymwire.conf"
-  install -m 0644 packaging/config/edge-agent.toml "$root/etc/gymwire/edge-agent.toml"
-  install -m 0644 packaging/config/release-keys "$root/etc/gymwire/release-keys"
-  local doc=$root/usr/share/doc/gymwire-edge
-  install -m 0644 packaging/deb/copyright README.md docs/operations.md docs/boards.md "$doc"
-  install -m 0644 packaging/config/edge-agent.toml packaging/config/firmware-bridge.toml \
-    systemd/journald-gymwire.conf "$doc/examples"
-  printf 'gymwire-edge (%s) stable; urgency=medium\n\n  * See README.md.\n\n -- Gymwire <packages@gymwire.example>  %s\n' \
-    "$version" "$(date -uR -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}")" \
+  "lay_out_$package" "$root"
+  install -m 0644 packaging/deb/copyright README.md "$doc"
+  printf '%s (%s) stable; urgency=medium\n\n  * See README.md.\n\n -- Gymwire <packages@gymwire.example>  %s\n' \
+    "$package" "$version" "$(date -uR -d "@${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}")" \
     | gzip -9n > "$doc/changelog.gz"
 
-  depends=$(dependencies "$root"/usr/bin/* "$root"/usr/lib/gymwire/*)
+  mapfile -t installed < <(find "$root/usr/bin" "$root/usr/lib" -type f -perm -u+x)
+  depends=$(dependencies "${installed[@]}")
   size=$(du -k -s --exclude=DEBIAN "$root" | cut -f1)
   sed -e "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@DEPENDS@/$depends/; s/@SIZE@/$size/" \
-    packaging/deb/gymwire-edge/control > "$root/DEBIAN/control"
-  install -m 0755 packaging/deb/gymwire-edge/{postinst,prerm,postrm} "$root/DEBIAN/"
+    "packaging/deb/$package/control" > "$root/DEBIAN/control"
+  install -m 0755 "packaging/deb/$package"/{postinst,prerm,postrm} "$root/DEBIAN/"
   (cd "$root" && find etc -type f -printf '/%p\n' | sort) > "$root/DEBIAN/conffiles"
   (cd "$root" && find usr etc -type f -print0 | sort -z | xargs -0 md5sum) > "$root/DEBIAN/md5sums"
   chmod 0755 "$root"
   mkdir -p "$out"
-  dpkg-deb --root-owner-group "-Z${DEB_COMPRESSION:-xz}" --build "$root" "$out/gymwire-edge_${version}_$arch.deb" >/dev/null
+  dpkg-deb --root-owner-group "-Z${DEB_COMPRESSION:-xz}" --build "$root" "$out/${package}_${version}_$arch.deb" >/dev/null
   rm -rf "$root"
-  echo "$out/gymwire-edge_${version}_$arch.deb"
+  echo "$out/${package}_${version}_$arch.deb"
 }
 
 native=$(dpkg --print-architecture)
@@ -108,14 +140,15 @@ while [ $# -gt 0 ]; do
     --from) from=$2; shift ;;
     --version) version=$2; shift ;;
     --out) out=$2; shift ;;
+    --dry-run) dry=1 ;;
     amd64 | arm64 | armhf) wanted+=("$1") ;;
-    *) say "what is $1?"; sed -n '2,6p' "$0" >&2; exit 2 ;;
+    *) say "what is $1?"; sed -n '2,9p' "$0" >&2; exit 2 ;;
   esac
   shift
 done
 
 if [ -n "$from" ]; then
-  pack "$native"
+  for package in "${packages[@]}"; do pack "$package" "$native"; done
   exit
 fi
 named=${#wanted[@]}
@@ -124,7 +157,7 @@ for arch in "${wanted[@]}"; do
   missing=$(lacks "$arch")
   if [ -z "$missing" ]; then
     build "$arch"
-    pack "$arch"
+    for package in "${packages[@]}"; do run pack "$package" "$arch"; done
   else
     say "$arch is left out, this computer lacks: $missing"
     # Who asked for it by name did not get what was asked for.

@@ -14,19 +14,19 @@ if [ "${1:-}" = soak ]; then
   export TEST_KILLS="${TEST_KILLS:-1000}" PROPTEST_CASES="${PROPTEST_CASES:-20000}"
 fi
 
-# The package of these very programs in a clean Debian. Where there is no root or no mirror it cannot be made.
+# The packages of these very programs in a clean Debian, first as it lies there, then booted. Where there is no root or no
+# mirror it cannot be made.
 package_test() {
-  local status=0
-  if [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; then
-    packaging/deb-test.sh "$CARGO_TARGET_DIR/$folder" || status=$?
-  else
-    status=77
-  fi
-  case $status in
-    0) ;;
-    77) echo "test: THE PACKAGE WAS NOT TRIED: it takes root and a mirror of Debian; type: sudo -E packaging/deb-test.sh" >&2 ;;
-    *) exit "$status" ;;
-  esac
+  local script status
+  for script in packaging/deb-test.sh packaging/boot-test.sh; do
+    status=0
+    "$script" "$CARGO_TARGET_DIR/$folder" || status=$?
+    case $status in
+      0) ;;
+      77) echo "test: $script WAS NOT TRIED, see above: it takes root, namespaces and a mirror of Debian" >&2 ;;
+      *) exit "$status" ;;
+    esac
+  done
 }
 
 # One invocation builds programs and tests alike, so that nothing is compiled twice for different features.

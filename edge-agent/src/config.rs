@@ -167,6 +167,9 @@ impl Config {
 
 fn config_file(flags: &Flags) -> Result<Option<PathBuf>, ConfigError> {
     match &flags.config {
+        Some(file) if file.is_dir() => {
+            Err(ConfigError(format!("--config: {} is a folder, not a file", file.display())))
+        }
         Some(file) if !file.is_file() => {
             Err(ConfigError(format!("--config: there is no file {}", file.display())))
         }

@@ -3,7 +3,7 @@
 use crate::config::{BadConfig, Config, LogConfig, LogFormat};
 use crate::{probe, supervisor};
 use anyhow::{Context, Result};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -82,6 +82,11 @@ struct Flags {
 fn scanner(text: &str) -> Result<(String, String), &'static str> {
     let (code, port) = text.split_once('=').ok_or("expected CODE=PORT")?;
     Ok((code.to_owned(), port.to_owned()))
+}
+
+/// The command line as it describes itself, for manual pages.
+pub fn command() -> clap::Command {
+    Command::command()
 }
 
 /// Runs the program and says how it ended: 2 for bad usage or configuration, 1 for any other failure.

@@ -11,6 +11,7 @@ mod dead_letters;
 mod decisions;
 mod edge;
 mod edge_commands;
+mod edge_keys;
 mod enroll;
 mod events_ahead;
 mod files;

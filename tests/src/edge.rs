@@ -284,7 +284,7 @@ impl Edge {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
-    pub(crate) fn config(&self) -> PathBuf {
+    pub fn config(&self) -> PathBuf {
         self.folder.join("edge-agent.toml")
     }
 

@@ -82,6 +82,11 @@ impl Ids {
         self.0.get(key).and_then(|numbers| numbers.get(&seq)).copied().unwrap_or(0)
     }
 
+    /// Those that others lack.
+    pub fn missing_in(&self, others: &Self) -> Vec<Id> {
+        self.select(|key, seq, _| others.times(key, seq) == 0)
+    }
+
     fn select(&self, mut wanted: impl FnMut(&(String, u32), u64, u32) -> bool) -> Vec<Id> {
         let mut ids = Vec::new();
         for (key, numbers) in &self.0 {
@@ -230,11 +235,22 @@ pub async fn credentials(db: &PgPool) -> Result<Vec<(String, StoredCredential)>>
     Ok(credentials)
 }
 
+/// All sets in the cloud's database that belong to a member.
+pub async fn sets_of_members(db: &PgPool) -> Result<Ids> {
+    sets_where(db, true).await
+}
+
 async fn sets(db: &PgPool) -> Result<Ids> {
+    sets_where(db, false).await
+}
+
+async fn sets_where(db: &PgPool, of_members: bool) -> Result<Ids> {
     let sets = sqlx::query(
         "SELECT devices.code, device_boot, device_seq
-         FROM finished_sets JOIN devices ON devices.id = finished_sets.device_id",
+         FROM finished_sets JOIN devices ON devices.id = finished_sets.device_id
+         WHERE NOT $1 OR member_id IS NOT NULL",
     )
+    .bind(of_members)
     .fetch_all(db)
     .await?;
     let mut ids = Ids::default();

@@ -25,6 +25,7 @@ async fn the_demo_counts_everything_once_over_an_outage() -> Result<()> {
     assert!(decided("unknown_card") > 0, "{hardware:?}");
     // A stranger, a card, a card that proves itself and a phone; a code comes between them.
     assert!(hardware.taps_of_cards >= 4, "{hardware:?}");
+    assert!(report.lending().links() > 0, "{report}");
     assert!(!hardware.of_consoles.is_empty() && !hardware.of_board.is_empty(), "{hardware:?}");
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod clock;
 mod demo;
 mod doors;
+mod edge_keys;
 mod edge_orders;
 mod floor;
 mod hardware;

@@ -12,6 +12,7 @@ use crate::keys;
 use crate::postgres::{self, Postgres, private};
 use crate::router::router;
 use anyhow::{Context, anyhow};
+use sd_notify::NotifyState;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -56,6 +57,8 @@ async fn run(
         let mut tasks = JoinSet::new();
         start(&app, &mut tasks)?;
         background(&app, &mut tasks);
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[NotifyState::Ready]);
         let supervised = supervise(tasks, stop.clone(), signalled, grace);
         tokio::join!(supervised, database.watch(stop)).0
     };

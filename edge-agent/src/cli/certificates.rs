@@ -1,11 +1,14 @@
-//! `edge-agent ca` and `edge-agent device certify`: certificates of the branch.
+//! `edge-agent ca`, `key` and `device certify`: certificates of the branch and the edge's own key.
 
 use super::{CaCommand, ask, say, text};
 use crate::config::Config;
 use crate::front_door::tls::BranchCa;
 use crate::ops::actions::Ask;
 use crate::ops::clock::Clock;
-use anyhow::Result;
+use crate::ops::lock::FolderLock;
+use crate::ops::{control, owner};
+use crate::registry::identity::Identity;
+use anyhow::{Context as _, Result};
 
 pub(super) async fn perform(config: &Config, command: &CaCommand) -> Result<()> {
     match command {
@@ -32,4 +35,23 @@ pub(super) async fn perform(config: &Config, command: &CaCommand) -> Result<()> 
 pub(super) async fn certify(config: &Config, code: String) -> Result<()> {
     let done = ask(config, Ask::DeviceCertify { code }).await?;
     say(&format!("{}{}", text(&done, "certificate"), text(&done, "key").trim_end()))
+}
+
+/// Replaces the edge's key. Without a running agent only the wish is kept: its next start goes on with it.
+pub(super) async fn rotate_key(config: &Config) -> Result<()> {
+    let folder = &config.agent.state_dir;
+    let Some(done) = control::ask(folder, &Ask::KeyRotate).await? else {
+        super::check_state(folder, &Ask::KeyRotate)?;
+        let _lock = FolderLock::take(folder)?;
+        let identity = Identity::of(folder);
+        identity.load()?.context("the edge is not enrolled: it has no key yet")?;
+        identity.draw_next_key()?;
+        owner::give(&folder.join("identity"), folder)?;
+        return say("no agent is running; the key is replaced when one runs and reaches the cloud");
+    };
+    if done["replaced"] == true {
+        say("the cloud knows this edge by its new key; make a new backup, older ones are void")
+    } else {
+        say("the new key is there; it counts as soon as the cloud is reached")
+    }
 }

@@ -2,11 +2,13 @@
 
 use super::{ask, say, text};
 use crate::config::Config;
+use crate::front_door::tls::Given;
 use crate::ops::actions::{Ask, Listed};
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
 use protocol::ids::Code;
 use protocol::sync::entry::DeviceKind;
+use time::OffsetDateTime;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -18,7 +20,7 @@ pub(super) enum DeviceCommand {
         /// Its short name: a-z, 0-9 and -; unique in the branch.
         code: Code,
     },
-    /// Lists the devices of the branch.
+    /// Lists the devices of the branch, with the certificates that they were given.
     List,
     /// Gives a device a new secret and prints it, once. The old one is void at once.
     Rotate {
@@ -30,7 +32,12 @@ pub(super) enum DeviceCommand {
         /// Its short name.
         code: Code,
     },
-    /// Locks a device out, until it is given a new secret.
+    /// Refuses one certificate of a device from now on; whoever is connected by it is not any more.
+    RevokeCertificate {
+        /// Its serial number, as `device list` shows it.
+        serial: String,
+    },
+    /// Locks a device out, until it is given a new secret. Its certificates stay void.
     Revoke {
         /// Its short name.
         code: Code,
@@ -72,7 +79,18 @@ pub(super) async fn perform(config: &Config, command: DeviceCommand) -> Result<(
         }
         DeviceCommand::List => {
             let listed: Vec<Listed> = serde_json::from_value(ask(config, Ask::DeviceList).await?)?;
-            listed.iter().try_for_each(|device| say(&line(device)))
+            if listed.is_empty() {
+                return say("there is no device yet: `edge-agent device add` adds one");
+            }
+            listed.iter().try_for_each(|device| {
+                say(&line(device))?;
+                device.certificates.iter().try_for_each(|given| say(&certificate_line(given)))
+            })
+        }
+        DeviceCommand::RevokeCertificate { serial } => {
+            let done = ask(config, Ask::CertificateRevoke { serial }).await?;
+            let (serial, code) = (text(&done, "serial"), text(&done, "code"));
+            say(&format!("certificate {serial} of {code} is refused from now on"))
         }
     }
 }
@@ -90,4 +108,17 @@ fn line(device: &Listed) -> String {
         (true, true) => "",
     };
     format!("{:<24} {kind:<9} {access:<10} {}", device.code, device.name).trim_end().to_owned()
+}
+
+fn certificate_line(given: &Given) -> String {
+    let state = match given.revoked_ms {
+        Some(since_ms) => format!("revoked {}", day(since_ms)),
+        None => format!("until {}", day(given.until_ms)),
+    };
+    format!("  certificate {} {state}", given.serial)
+}
+
+fn day(ms: i64) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(ms.div_euclid(1_000));
+    moment.map_or_else(|_| "?".to_owned(), |moment| moment.date().to_string())
 }

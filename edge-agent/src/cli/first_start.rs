@@ -21,7 +21,7 @@ pub(super) async fn code(state_dir: &Path) -> Result<Option<String>> {
 pub(super) async fn show(config: &Config) -> Result<()> {
     let folder = &config.agent.state_dir;
     if control::ask(folder, &Ask::Status).await?.is_none() {
-        bail!("no edge agent is running on {}", folder.display());
+        bail!("no edge agent is running on {}: {}", folder.display(), super::ELSEWHERE);
     }
     let (path, code) = match code(folder).await? {
         Some(code) => (format!("first-start#{code}"), Some(code)),

@@ -24,11 +24,11 @@ use crate::staff::FirstStart;
 use crate::staff::accounts::{Accounts, COST};
 use crate::supervisor;
 use anyhow::{Context as _, Result, bail};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use protocol::sync::entry::Body;
 use serde_json::Value;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -87,6 +87,9 @@ enum Command {
     /// The branch's certificate authority.
     #[command(subcommand)]
     Ca(CaCommand),
+    /// The key by which the cloud knows this edge.
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// The journal.
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -130,9 +133,20 @@ enum CaCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Replaces the key; the agent goes on meanwhile. Backups from before are void afterwards.
+    Rotate,
+}
+
+#[derive(Debug, Subcommand)]
 enum JournalCommand {
     /// Checks every entry; exit code 1 if something is damaged.
     Verify,
+}
+
+/// The command line as it describes itself, for manual pages.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the arguments, does what they ask, and says how it went.
@@ -181,8 +195,12 @@ async fn perform(command: Command, config: Config) -> Result<()> {
         Command::Device(command) => device::perform(&config, command).await,
         Command::Staff(command) => staff::perform(&config, command).await,
         Command::Ca(command) => certificates::perform(&config, &command).await,
+        Command::Key(KeyCommand::Rotate) => certificates::rotate_key(&config).await,
         Command::Journal(JournalCommand::Verify) => {
             let path = JournalConfig::new(&config.agent.state_dir).path();
+            if !path.exists() {
+                bail!("there is no journal {}: {ELSEWHERE}", path.display());
+            }
             let report = tokio::task::spawn_blocking(move || journal::verify(&path)).await??;
             say(&report.to_string())?;
             anyhow::ensure!(report.is_sound(), "the journal is damaged");
@@ -200,9 +218,14 @@ async fn perform(command: Command, config: Config) -> Result<()> {
 }
 
 async fn enroll(config: &Config, cloud: Option<String>, code: String) -> Result<()> {
-    let cloud = cloud
-        .or_else(|| config.cloud.url.clone())
-        .context("--cloud URL is missing, and there is no configuration key `cloud.url`")?;
+    let cloud = cloud.or_else(|| config.cloud.url.clone()).ok_or_else(|| {
+        bad("--cloud URL is missing, and there is no configuration key `cloud.url`")
+    })?;
+    if let Err(error) = reqwest::Url::parse(&cloud) {
+        return Err(bad(&format!(
+            "--cloud: {cloud} is no URL, e.g. https://cloud.example: {error}"
+        )));
+    }
     let done = ask(config, Ask::Enroll { cloud, code }).await?;
     say(&format!("enrolled for {} as edge {}", text(&done, "branch"), text(&done, "edge_id")))
 }
@@ -210,7 +233,7 @@ async fn enroll(config: &Config, cloud: Option<String>, code: String) -> Result<
 async fn status(config: &Config, as_json: bool) -> Result<()> {
     let folder = &config.agent.state_dir;
     let Some(value) = control::ask(folder, &Ask::Status).await? else {
-        bail!("no edge agent is running on {}", folder.display());
+        bail!("no edge agent is running on {}: {ELSEWHERE}", folder.display());
     };
     if as_json {
         return say(&serde_json::to_string_pretty(&value)?);
@@ -223,6 +246,25 @@ async fn status(config: &Config, as_json: bool) -> Result<()> {
     }
 }
 
+/// What somebody may have overlooked whose agent has state, or runs.
+const ELSEWHERE: &str = "start it (systemctl start gymwire-edge-agent), or say with --state-dir or --config where it is";
+
+fn bad(what: &str) -> anyhow::Error {
+    ConfigError(what.to_owned()).into()
+}
+
+/// A folder in which no agent has ever run is most likely not the one that was meant. These acts would only make one.
+fn check_state(folder: &Path, ask: &Ask) -> Result<()> {
+    let makes = matches!(
+        ask,
+        Ask::Enroll { .. } | Ask::DeviceAdd { .. } | Ask::StaffAdd { .. } | Ask::FirstStart
+    );
+    if !makes && !folder.join("branch.db").exists() {
+        bail!("{} holds no state of an agent: {ELSEWHERE}", folder.display());
+    }
+    Ok(())
+}
+
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Has the running agent do it; without one, does it here, holding the folder as an agent would.
@@ -231,6 +273,7 @@ async fn ask(config: &Config, ask: Ask) -> Result<Value> {
     if let Some(done) = control::ask(folder, &ask).await? {
         return Ok(done);
     }
+    check_state(folder, &ask)?;
     let _lock = FolderLock::take(folder)?;
     let clock = Clock::system();
     let opened = Registry::open(folder, &clock).await?;

@@ -157,11 +157,8 @@ pub(super) fn listing(config: &Config) -> String {
 
 fn found(config: &Config, source: Option<String>) -> Result<Source> {
     let source = source.or_else(|| config.update.url.clone());
-    Source::parse(
-        &source.context(
-            "a file or address is missing, and there is no configuration key `update.url`",
-        )?,
-    )
+    let missing = "a file or address is missing, and there is no configuration key `update.url`";
+    Source::parse(&source.ok_or_else(|| super::bad(missing))?)
 }
 
 fn client(config: &Config) -> Result<reqwest::Client> {

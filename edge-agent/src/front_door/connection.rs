@@ -8,6 +8,7 @@ use super::greet::Guest;
 use super::outbox::Outbox;
 use super::reader::Reader;
 use super::subscriptions::Subscriptions;
+use super::tls::Shown;
 use super::urgent::Urgent;
 use super::writer;
 use bytes::BytesMut;
@@ -53,7 +54,7 @@ pub async fn serve<S>(door: Arc<Door>, io: S, guest: Guest, peer: SocketAddr)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Guest { connect, rights, will, session, rest } = guest;
+    let Guest { connect, rights, will, session, shown, rest } = guest;
     let device = rights.device().id;
     let code = rights.device().code.clone();
     info!(%device, %code, %peer, version = ?connect.version, "device connected");
@@ -76,6 +77,7 @@ where
         end = reader.run(read_half, rest) => end,
         end = writer::run(&connection, &mut write_half, link, &mut received) => end,
         reason = session.stopped() => End::Closed(reason),
+        () = revoked(shown.as_ref()) => End::Closed(Reason::ADMINISTRATIVE),
         () = door.stop.cancelled() => End::Closed(Reason::SHUTTING_DOWN),
     };
     reader.unlink(received).await;
@@ -86,6 +88,14 @@ where
     door.counters.connected.decrement(1);
     tell(end, &code);
     say_goodbye(&connection, &mut write_half, end).await;
+}
+
+/// Waits until the certificate that it has logged in by is revoked.
+async fn revoked(shown: Option<&Shown>) {
+    match shown {
+        Some(shown) => shown.revoked().await,
+        None => std::future::pending().await,
+    }
 }
 
 fn tell(end: End, code: &protocol::ids::Code) {

@@ -6,6 +6,7 @@ use super::counters::Counters;
 use super::door::Door;
 use super::login::log_in;
 use super::sessions::Session;
+use super::tls::Shown;
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Guest {
     pub rights: Rights,
     pub will: Option<(Grant, Publish)>,
     pub session: Session,
+    /// The certificate it has logged in by.
+    pub shown: Option<Shown>,
     /// Bytes that came behind CONNECT.
     pub rest: BytesMut,
 }
@@ -37,18 +40,18 @@ pub async fn greet(
     door: &Door,
     io: &mut (impl AsyncRead + AsyncWrite + Unpin),
     peer: SocketAddr,
-    certified: Option<&str>,
+    shown: Option<Shown>,
 ) -> Option<Guest> {
     let mut rest = BytesMut::with_capacity(1024);
     let (version, read) = read_connect(io, &mut rest).await?;
     let admitted = match read {
-        Ok(connect) => admit(door, connect, certified).await,
+        Ok(connect) => admit(door, connect, shown.as_ref()).await,
         Err(fault) => Err(fault.reason),
     };
     match admitted {
         Ok((connect, rights, will, session)) => {
             accept(door, io, &connect).await?;
-            Some(Guest { connect, rights, will, session, rest })
+            Some(Guest { connect, rights, will, session, shown, rest })
         }
         Err(reason) => {
             refuse(door, io, version, reason, peer).await;
@@ -96,7 +99,12 @@ async fn read_connect(
 
 type Admitted = (Connect, Rights, Option<(Grant, Publish)>, Session);
 
-async fn admit(door: &Door, connect: Connect, certified: Option<&str>) -> Result<Admitted, Reason> {
+async fn admit(door: &Door, connect: Connect, shown: Option<&Shown>) -> Result<Admitted, Reason> {
+    // Revoked since the hands were shaken, or shaken again by a ticket from before.
+    if shown.is_some_and(|shown| !shown.counts()) {
+        return Err(Reason::NOT_AUTHORIZED);
+    }
+    let certified = shown.map(|shown| shown.code.as_str());
     let device = log_in(&door.registry, &connect, certified)?;
     let id = device.id;
     let rights = Rights::new(device, door.registry.clone());

@@ -4,7 +4,7 @@ use super::connection;
 use super::counters::Counters;
 use super::door::Door;
 use super::greet::greet;
-use super::tls::Tls;
+use super::tls::{Shown, Tls};
 use crate::ops::pulse::{BEAT, Pulse};
 use anyhow::{Context as _, Result};
 use socket2::{SockRef, TcpKeepalive};
@@ -86,7 +86,7 @@ async fn receive(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, tls: Opti
             };
             drop(place);
             match handshake {
-                Ok(Ok((stream, certified))) => meet(door, stream, peer, certified).await,
+                Ok(Ok((stream, shown))) => meet(door, stream, peer, shown).await,
                 Ok(Err(error)) => {
                     Counters::refused("tls");
                     debug!(%peer, %error, "TLS handshake failed");
@@ -97,12 +97,12 @@ async fn receive(door: Arc<Door>, stream: TcpStream, peer: SocketAddr, tls: Opti
     }
 }
 
-async fn meet<S>(door: Arc<Door>, mut io: S, peer: SocketAddr, certified: Option<String>)
+async fn meet<S>(door: Arc<Door>, mut io: S, peer: SocketAddr, shown: Option<Shown>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let place = door.waiting_room.enter(peer.ip());
-    let greeting = greet(&door, &mut io, peer, certified.as_deref());
+    let greeting = greet(&door, &mut io, peer, shown);
     let guest = tokio::select! {
         guest = timeout(door.config.login_timeout(), greeting) => guest,
         () = place.evicted() => return door.counters.evicted.increment(1),

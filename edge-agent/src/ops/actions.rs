@@ -2,7 +2,7 @@
 
 use crate::config;
 use crate::floor::{Asker, audit};
-use crate::front_door::tls::Tls;
+use crate::front_door::tls::{Given, Tls};
 use crate::journal::{Ack, AckSink, Journal, Received, What};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
@@ -82,6 +82,13 @@ pub enum Ask {
         /// Its short name.
         code: String,
     },
+    /// Refuse a certificate from now on.
+    CertificateRevoke {
+        /// Its serial number, hexadecimal.
+        serial: String,
+    },
+    /// Replace the edge's own key.
+    KeyRotate,
     /// Make a new root of the branch.
     CaRotate,
     /// Trust the former root no more.
@@ -114,6 +121,9 @@ pub struct Listed {
     pub enabled: bool,
     /// Has a secret.
     pub has_secret: bool,
+    /// The certificates it was given, the newest first.
+    #[serde(default)]
+    pub certificates: Vec<Given>,
 }
 
 /// The parts that requests are carried out with.
@@ -137,6 +147,8 @@ pub struct Actions {
 
 /// A journal that cannot be written does not answer.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A cloud that is away gets the new key when it is back; nobody waits for that.
+const KEY_TIMEOUT: Duration = Duration::from_secs(15);
 
 impl Actions {
     /// Carries a request out; everything but what only a running agent can.
@@ -160,6 +172,8 @@ impl Actions {
             }
             Ask::DeviceRevoke { code } => {
                 let (device, told) = self.registry.revoke(&code).await?;
+                // A new secret is for another device under this code; certificates of the former stay void.
+                self.tls.revoke_all_of(&code)?;
                 self.journaled(told).await.with_context(|| {
                     format!("{code} is locked out at the branch, but the cloud will not hear of it")
                 })?;
@@ -170,6 +184,14 @@ impl Actions {
                 device.with_context(|| format!("there is no device {code} that may log in"))?;
                 let made = self.tls.certify(&code)?;
                 Ok(serde_json::json!({ "certificate": made.certificate, "key": made.key }))
+            }
+            Ask::CertificateRevoke { serial } => {
+                self.audited("certificate_revoke", &serial).await?;
+                Ok(serde_json::to_value(self.tls.revoke(&serial)?)?)
+            }
+            Ask::KeyRotate => {
+                self.audited("key_rotate", "").await?;
+                Ok(serde_json::json!({ "replaced": self.rotate_key().await? }))
             }
             Ask::CaRotate => {
                 self.audited("authority_rotate", "").await?;
@@ -215,8 +237,22 @@ impl Actions {
         }
     }
 
+    /// Orders a new key of the edge, and waits a while for the cloud to have it. Whether it has.
+    async fn rotate_key(&self) -> Result<bool> {
+        let mut next = self.registry.next_keys();
+        self.registry.order_new_key()?;
+        let replaced = timeout(KEY_TIMEOUT, next.wait_for(Option::is_none)).await;
+        Ok(replaced.is_ok())
+    }
+
     fn devices(&self) -> Vec<Listed> {
+        let given = self.tls.certificates();
         let listed = self.registry.all().into_iter().map(|device| Listed {
+            certificates: given
+                .iter()
+                .filter(|given| given.code == *device.code.as_str())
+                .cloned()
+                .collect(),
             code: device.code.to_string(),
             kind: device.kind,
             name: device.name.clone(),

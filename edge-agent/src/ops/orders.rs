@@ -1,4 +1,5 @@
-//! What the cloud may order the edge itself to do (commands without a target): `restart`, `update`, `diag`.
+//! What the cloud may order the edge itself to do (commands without a target): `restart`, `update`, `diag`,
+//! `rotate_key`.
 
 use super::restart::Restart;
 use super::status::Watched;
@@ -56,6 +57,10 @@ impl Orders {
                 let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
                 Carried::done(Some(text.chars().take(MAX_TEXT_CHARS).collect()), None)
             }
+            "rotate_key" => match self.watched.registry.order_new_key() {
+                Ok(()) => Carried::done(Some("the new key is announced now".to_owned()), None),
+                Err(error) => Carried::not(Outcome::Failed, &format!("{error:#}")),
+            },
             "update" => match self.stage(args).await {
                 Ok(version) => Carried::done(
                     Some(format!("{version} is staged and starts now")),

@@ -57,6 +57,9 @@ impl Registry {
     /// Keeps an enrolment made with the key drawn for it. In another branch, everything known is forgotten.
     pub async fn enrol(&self, key: SigningKey, enrolment: Enrolment) -> Result<()> {
         self.identity()?.store(&enrolment)?;
+        // It was for the place of the key that counts no more.
+        self.identity()?.forget_next_key()?;
+        self.0.next_key.send_replace(None);
         let former = self.enrolled();
         let same_branch = former
             .is_none_or(|former| former.enrolment.answer.branch_id == enrolment.answer.branch_id);

@@ -1,7 +1,8 @@
 //! Who this edge is: its key, born here, and what the cloud said when it was enrolled.
 //!
 //! `enrolment.json` names the public key it goes with and is written last, so whichever moment the power fails
-//! at, the key that matches is found.
+//! at, the key that matches is found. A key that is to take its place lies beside it, under a name that says whether the
+//! cloud knows of it already (docs/adr/0021).
 
 use crate::ops::durable::{rename_synced, write_private};
 use anyhow::{Context as _, Result, bail};
@@ -62,6 +63,20 @@ fn bytes(hex_text: &str) -> Option<[u8; 32]> {
     hex::decode(hex_text).ok()?.try_into().ok()
 }
 
+/// A key that is to take the place of the present one.
+pub struct NextKey {
+    /// The key.
+    pub key: SigningKey,
+    /// The cloud knows of it: it may be used.
+    pub is_announced: bool,
+}
+
+impl std::fmt::Debug for NextKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NextKey").field("is_announced", &self.is_announced).finish_non_exhaustive()
+    }
+}
+
 /// The folder that holds key and enrolment.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -91,12 +106,42 @@ impl Identity {
 
     /// Draws a new key and keeps it until an enrolment is [`store`](Self::store)d with it.
     pub fn draw_key(&self) -> Result<SigningKey> {
-        let mut seed = zeroize::Zeroizing::new([0; 32]);
-        getrandom::fill(seed.as_mut()).context("the system has no random numbers")?;
-        let key = SigningKey::from_bytes(&seed);
-        let pem = key.to_pkcs8_pem(LineEnding::LF).context("cannot write the key as PEM")?;
-        write_private(&self.new_key_path(), pem.as_bytes())?;
-        Ok(key)
+        draw(&self.new_key_path())
+    }
+
+    /// The key that is to take the place of the present one, if there is one.
+    pub fn next_key(&self) -> Option<NextKey> {
+        let announced = read_key(&self.announced_path()).map(|key| (key, true));
+        let found = announced.or_else(|_| read_key(&self.born_path()).map(|key| (key, false)));
+        found.ok().map(|(key, is_announced)| NextKey { key, is_announced })
+    }
+
+    /// Draws the key that is to take the place of the present one, unless there is one already.
+    pub fn draw_next_key(&self) -> Result<NextKey> {
+        match self.next_key() {
+            Some(next) => Ok(next),
+            None => Ok(NextKey { key: draw(&self.born_path())?, is_announced: false }),
+        }
+    }
+
+    /// Notes whether the cloud knows of the next key.
+    pub fn set_announced(&self, is_announced: bool) -> Result<()> {
+        let (from, to) = (self.born_path(), self.announced_path());
+        let (from, to) = if is_announced { (from, to) } else { (to, from) };
+        rename_synced(&from, &to)
+    }
+
+    /// There is no next key any more.
+    pub fn forget_next_key(&self) -> Result<()> {
+        for path in [self.born_path(), self.announced_path()] {
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot delete {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Keeps an enrolment, made with the key drawn last or with the present one.
@@ -111,13 +156,23 @@ impl Identity {
         {
             return Ok(key);
         }
-        match read_key(&self.new_key_path()) {
-            Ok(key) if is_pair(&key, enrolment) => {
-                rename_synced(&self.new_key_path(), &self.key_path())?;
-                Ok(key)
+        for path in [self.new_key_path(), self.announced_path(), self.born_path()] {
+            if let Ok(key) = read_key(&path)
+                && is_pair(&key, enrolment)
+            {
+                rename_synced(&path, &self.key_path())?;
+                return Ok(key);
             }
-            _ => bail!("the key of the enrolment is gone: enrol the edge again"),
         }
+        bail!("the key of the enrolment is gone: enrol the edge again")
+    }
+
+    fn born_path(&self) -> PathBuf {
+        self.folder.join("edge.key.next")
+    }
+
+    fn announced_path(&self) -> PathBuf {
+        self.folder.join("edge.key.announced")
     }
 
     fn enrolment_path(&self) -> PathBuf {
@@ -131,6 +186,15 @@ impl Identity {
     fn new_key_path(&self) -> PathBuf {
         self.folder.join("edge.key.new")
     }
+}
+
+fn draw(path: &Path) -> Result<SigningKey> {
+    let mut seed = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).context("the system has no random numbers")?;
+    let key = SigningKey::from_bytes(&seed);
+    let pem = key.to_pkcs8_pem(LineEnding::LF).context("cannot write the key as PEM")?;
+    write_private(path, pem.as_bytes())?;
+    Ok(key)
 }
 
 fn read_key(path: &Path) -> Result<SigningKey> {
@@ -205,6 +269,40 @@ mod tests {
         let (found, _) = identity.load().unwrap().unwrap();
 
         assert_eq!(found.to_bytes(), new.to_bytes());
+    }
+
+    #[test]
+    fn a_power_cut_between_enrolment_and_next_key_is_repaired() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity::of(folder.path());
+        let old = identity.draw_key().unwrap();
+        identity.store(&enrolment(&old)).unwrap();
+        let next = identity.draw_next_key().unwrap().key;
+        identity.set_announced(true).unwrap();
+        let json = serde_json::to_vec(&enrolment(&next)).unwrap();
+        write_private(&identity.enrolment_path(), &json).unwrap();
+
+        let (found, _) = identity.load().unwrap().unwrap();
+
+        assert_eq!(found.to_bytes(), next.to_bytes());
+        assert!(identity.next_key().is_none());
+    }
+
+    #[test]
+    fn there_is_one_next_key_until_it_is_used_or_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let identity = Identity::of(folder.path());
+        let next = identity.draw_next_key().unwrap();
+        identity.set_announced(true).unwrap();
+
+        let again = identity.draw_next_key().unwrap();
+        identity.set_announced(false).unwrap();
+        let unknown = identity.next_key().unwrap();
+        identity.forget_next_key().unwrap();
+
+        assert_eq!(again.key.to_bytes(), next.key.to_bytes());
+        assert_eq!((next.is_announced, again.is_announced), (false, true));
+        assert!(!unknown.is_announced && identity.next_key().is_none());
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Registry {
             base_secret: None,
             secret: Some(secret_sha256),
             is_revoked: false,
+            passed: Vec::new(),
         };
         Ok(NewCredential { id, code, secret, told, local })
     }
@@ -72,13 +73,15 @@ impl Registry {
         device: &Device,
         secret: Option<[u8; 32]>,
     ) -> Result<(LocalDevice, Body)> {
+        let (base_secret, passed) = self.secrets_before(device.id).await?;
         let local = LocalDevice {
             id: device.id,
             code: device.code.clone(),
             kind: device.kind,
-            base_secret: self.cloud_secret(device.id).await?,
+            base_secret,
             secret,
             is_revoked: secret.is_none(),
+            passed,
         };
         let told = DeviceSecret {
             id: device.id,
@@ -97,19 +100,32 @@ impl Registry {
         self.by_code(code).with_context(|| format!("the branch has no device with the code {code}"))
     }
 
-    /// The secret by the cloud's word, whatever was done at the branch since.
-    async fn cloud_secret(&self, id: DeviceId) -> Result<Option<[u8; 32]>> {
+    /// The secret by the cloud's word, and those that were given here since and it has perhaps not heard of yet.
+    async fn secrets_before(
+        &self,
+        id: DeviceId,
+    ) -> Result<(Option<[u8; 32]>, Vec<Option<[u8; 32]>>)> {
         self.0
             .store
             .call(move |db| {
                 let generation = tables::Progress::read(db)?.generation;
                 let devices = tables::devices(db, generation)?;
                 let device = devices.into_iter().find(|device| device.id == id);
-                Ok(device.and_then(|device| device.secret_sha256))
+                let cloud = device.and_then(|device| device.secret_sha256);
+                let local = tables::local_devices(db)?.into_iter().find(|local| local.id == id);
+                let passed = local.map_or_else(Vec::new, |mut local| {
+                    local.passed.push(local.secret);
+                    let most = local.passed.len().saturating_sub(MOST_PASSED);
+                    local.passed.split_off(most)
+                });
+                Ok((cloud, passed))
             })
             .await
     }
 }
+
+/// Who changes a secret more often than this before the cloud has heard of it waits for the cloud.
+const MOST_PASSED: usize = 64;
 
 fn new_secret() -> Result<String> {
     let mut bytes = [0; 20];

@@ -3,6 +3,7 @@
 
 mod changes;
 pub mod identity;
+mod keys;
 pub mod local;
 mod roster;
 mod snapshot;
@@ -14,7 +15,7 @@ mod time;
 use crate::access::Roster;
 use crate::ops::clock::Clock;
 use anyhow::{Context as _, Result};
-use identity::{Enrolment, Identity};
+use identity::{Enrolment, Identity, NextKey};
 use protocol::ids::{Code, DeviceId};
 use protocol::sync::entry::{DeviceKind, Notice};
 use snapshot::Snapshot;
@@ -59,6 +60,7 @@ struct Shared {
     roster: Roster,
     changed: watch::Sender<u64>,
     enrolment: watch::Sender<Option<Arc<Enrolled>>>,
+    next_key: watch::Sender<Option<Arc<NextKey>>>,
     /// Hashes card numbers until the organization's key is known.
     own_credential_key: [u8; 32],
 }
@@ -113,8 +115,10 @@ impl Registry {
     ) -> Result<Self> {
         let mut own_credential_key = [0; 32];
         getrandom::fill(&mut own_credential_key).context("the system has no random numbers")?;
+        let next_key = identity.as_ref().and_then(Identity::next_key).map(Arc::new);
         let registry = Self(Arc::new(Shared {
             store,
+            next_key: watch::Sender::new(next_key),
             identity,
             snapshot: RwLock::default(),
             roster: Roster::default(),

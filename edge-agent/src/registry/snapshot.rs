@@ -71,7 +71,7 @@ impl fmt::Debug for Snapshot {
 
 /// Whether what was done at the branch still counts: the cloud has not changed the secret since.
 fn holds(local: &LocalDevice, cloud: &Device) -> bool {
-    local.id == cloud.id && local.base_secret == cloud.secret_sha256
+    local.id == cloud.id && local.holds_over(cloud.secret_sha256)
 }
 
 impl From<DeviceRecord> for Device {

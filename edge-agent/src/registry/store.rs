@@ -24,10 +24,11 @@ enum Fate {
     Corrupt,
 }
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/branch_0001_registry.sql"),
     include_str!("../../migrations/branch_0002_card_counters.sql"),
     include_str!("../../migrations/branch_0003_staff.sql"),
+    include_str!("../../migrations/branch_0004_passed_secrets.sql"),
 ];
 /// The newest schema version.
 #[expect(clippy::cast_possible_wrap, reason = "there are not that many")]

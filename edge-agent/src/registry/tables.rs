@@ -22,9 +22,10 @@ const WRITE_ROSTER: &str =
     "INSERT OR REPLACE INTO roster (generation, kind, id, item) VALUES (?1, ?2, ?3, ?4)";
 const DROP_ROSTER: &str = "DELETE FROM roster WHERE generation = ?1 AND kind = ?2 AND id = ?3";
 const WRITE_LOCAL: &str = "INSERT OR REPLACE INTO local_devices \
-     (id, code, kind, base_secret, secret, revoked) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+     (id, code, kind, base_secret, secret, revoked, passed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 const DROP_LOCAL: &str = "DELETE FROM local_devices WHERE id = ?1";
-const READ_LOCAL: &str = "SELECT id, code, kind, base_secret, secret, revoked FROM local_devices";
+const READ_LOCAL: &str =
+    "SELECT id, code, kind, base_secret, secret, revoked, passed FROM local_devices";
 const STALE: [&str; 3] = [
     "DELETE FROM devices WHERE (generation, id) IN \
      (SELECT generation, id FROM devices WHERE generation NOT IN (?1, ?2) LIMIT 500)",
@@ -87,6 +88,15 @@ pub(super) struct LocalDevice {
     pub base_secret: Option<[u8; 32]>,
     pub secret: Option<[u8; 32]>,
     pub is_revoked: bool,
+    /// Secrets that were replaced at the branch since, the oldest first: the cloud may still hear of them.
+    pub passed: Vec<Option<[u8; 32]>>,
+}
+
+impl LocalDevice {
+    /// Whether what was done here counts, though the cloud says that this is the secret.
+    pub(super) fn holds_over(&self, cloud: Option<[u8; 32]>) -> bool {
+        cloud == self.base_secret || self.passed.contains(&cloud)
+    }
 }
 
 pub(super) fn read_meta(db: &Connection, key: &str) -> Result<i64> {
@@ -164,6 +174,7 @@ pub(super) fn write_local(db: &Connection, local: &LocalDevice) -> Result<()> {
             local.base_secret,
             local.secret,
             local.is_revoked,
+            packed(&local.passed),
         ])
         .map(drop)
 }
@@ -177,7 +188,7 @@ pub(super) fn drop_settled(db: &Connection, generation: i64) -> Result<()> {
     let cloud = devices(db, generation)?;
     for local in local_devices(db)? {
         let answered = |device: &&DeviceRecord| {
-            device.id == local.id && device.secret_sha256 != local.base_secret
+            device.id == local.id && !local.holds_over(device.secret_sha256)
         };
         if cloud.iter().any(|device| answered(&device)) {
             drop_local(db, local.id)?;
@@ -203,7 +214,25 @@ fn local_device(row: &Row<'_>) -> Result<LocalDevice> {
         base_secret: row.get(3)?,
         secret: row.get(4)?,
         is_revoked: row.get(5)?,
+        passed: unpacked(&row.get::<_, Vec<u8>>(6)?),
     })
+}
+
+fn packed(secrets: &[Option<[u8; 32]>]) -> Vec<u8> {
+    let each = |secret: &Option<[u8; 32]>| {
+        let mut bytes = vec![u8::from(secret.is_some())];
+        bytes.extend(secret.unwrap_or_default());
+        bytes
+    };
+    secrets.iter().flat_map(each).collect()
+}
+
+fn unpacked(bytes: &[u8]) -> Vec<Option<[u8; 32]>> {
+    let each = bytes.chunks_exact(33).filter_map(|bytes| {
+        let secret = <[u8; 32]>::try_from(&bytes[1..]).ok()?;
+        Some((bytes[0] == 1).then_some(secret))
+    });
+    each.collect()
 }
 
 fn unreadable(

@@ -211,6 +211,60 @@ async fn a_new_secret_made_at_the_branch_counts_at_once() {
 }
 
 #[tokio::test]
+async fn of_secrets_that_follow_each_other_quickly_only_the_last_counts_whatever_the_cloud_has_heard()
+ {
+    let registry = Registry::in_memory().await.unwrap();
+    registry.apply(snapshot(4, false, vec![device(1, "bike-1")])).await.unwrap();
+    let first = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&first).await.unwrap();
+    registry.revoke("bike-1").await.unwrap();
+    let last = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&last).await.unwrap();
+    let counts = || {
+        let device = registry.by_code("bike-1").unwrap();
+        (device.secret_sha256, device.enabled)
+    };
+    let mut seen = vec![counts()];
+
+    // What the cloud makes of the three, told one after the other.
+    let heard =
+        [(Some(sha256(&first.secret)), true), (None, false), (Some(sha256(&last.secret)), true)];
+    for (version, (secret_sha256, enabled)) in (5..).zip(heard) {
+        let told = DeviceRecord { secret_sha256, enabled, ..record(1, "bike-1") };
+        let told = delta(version - 1, version, false, vec![Change::Device(told)]);
+        registry.apply(told).await.unwrap();
+        seen.push(counts());
+    }
+    let own = DeviceRecord { secret_sha256: Some([9; 32]), ..record(1, "bike-1") };
+    registry.apply(delta(7, 8, false, vec![Change::Device(own)])).await.unwrap();
+
+    assert_eq!(seen, [(Some(sha256(&last.secret)), true); 4]);
+    assert_eq!(counts(), (Some([9; 32]), true), "the cloud has the last word");
+}
+
+#[tokio::test]
+async fn a_restart_between_two_new_secrets_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = async || open(folder.path()).await.registry;
+    let registry = open().await;
+    registry.apply(snapshot(4, false, vec![device(1, "bike-1")])).await.unwrap();
+    let first = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&first).await.unwrap();
+    drop(registry);
+
+    let registry = open().await;
+    let last = registry.prepare_secret("bike-1").await.unwrap();
+    registry.keep(&last).await.unwrap();
+    drop(registry);
+    let registry = open().await;
+    let heard = Some(sha256(&first.secret));
+    let heard = DeviceRecord { secret_sha256: heard, ..record(1, "bike-1") };
+    registry.apply(delta(4, 5, false, vec![Change::Device(heard)])).await.unwrap();
+
+    assert_eq!(registry.by_code("bike-1").unwrap().secret_sha256, Some(sha256(&last.secret)));
+}
+
+#[tokio::test]
 async fn a_new_secret_ends_a_revocation_that_the_cloud_took_over() {
     let registry = Registry::in_memory().await.unwrap();
     let revoked = DeviceRecord { secret_sha256: None, enabled: false, ..record(1, "bike-1") };

@@ -22,6 +22,8 @@ pub enum Lane {
     Changes,
     /// Orders.
     Commands,
+    /// A new key of this edge.
+    Key,
 }
 
 /// The way to the cloud.

@@ -11,6 +11,7 @@ pub mod enroll;
 pub mod http;
 pub mod link;
 mod live;
+mod next_key;
 mod outgoing;
 mod pending;
 mod prepared;
@@ -158,11 +159,13 @@ impl Uplink {
             };
             let base = self.url.as_ref().unwrap_or(&enrolled.enrolment.cloud_url);
             let (clients, clock) = (self.clients.clone(), self.clock.clone());
-            let cloud = Cloud::new(base, clients, Arc::clone(&enrolled), clock, self.agent_boot);
+            let (edge, registry) = (enrolled.enrolment.answer.edge_id, self.registry.clone());
+            let cloud = Cloud::new(base, clients, edge, registry, clock, self.agent_boot);
             tokio::select! {
                 never = live::run(self, &cloud) => match never {},
                 never = batches::run(self, &cloud) => match never {},
                 never = changes::run(self, &cloud) => match never {},
+                never = next_key::run(self, &cloud) => match never {},
                 () = commands::run(self, &cloud, answers) => {}
                 end = another(&mut enrolments, &enrolled) => end?,
             }
@@ -184,7 +187,7 @@ impl Uplink {
     }
 }
 
-/// Until the edge is enrolled otherwise than `present`; new keys of the cloud are no new enrolment.
+/// Until the edge is enrolled otherwise than `present`; new keys, of the cloud or of the edge, are no new enrolment.
 async fn another(
     enrolments: &mut watch::Receiver<Option<Arc<Enrolled>>>,
     present: &Enrolled,
@@ -192,8 +195,8 @@ async fn another(
     loop {
         enrolments.changed().await?;
         let enrolled = enrolments.borrow_and_update().clone();
-        let is_same = enrolled
-            .is_some_and(|enrolled| enrolled.enrolment.public_key == present.enrolment.public_key);
+        let edge = present.enrolment.answer.edge_id;
+        let is_same = enrolled.is_some_and(|enrolled| enrolled.enrolment.answer.edge_id == edge);
         if !is_same {
             return Ok(());
         }

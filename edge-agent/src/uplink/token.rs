@@ -2,13 +2,13 @@
 
 use super::http::{Clients, Failure, json, send};
 use crate::ops::clock::Clock;
-use crate::registry::Enrolled;
+use crate::registry::Registry;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use ed25519_dalek::Signer as _;
+use ed25519_dalek::{Signer as _, SigningKey};
+use protocol::ids::EdgeId;
 use protocol::sync::enroll::{ASSERTION_TYPE, AUDIENCE, AssertionClaims, ClockSkew, TokenAnswer};
 use reqwest::{RequestBuilder, Response, StatusCode};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -19,7 +19,8 @@ pub struct Cloud {
     base: String,
     /// Connections.
     pub clients: Clients,
-    enrolled: Arc<Enrolled>,
+    edge: EdgeId,
+    registry: Registry,
     clock: Clock,
     agent_boot: u64,
     token: Mutex<Option<Token>>,
@@ -39,17 +40,18 @@ impl Cloud {
     pub fn new(
         base: &str,
         clients: Clients,
-        enrolled: Arc<Enrolled>,
+        edge: EdgeId,
+        registry: Registry,
         clock: Clock,
         agent_boot: u64,
     ) -> Self {
         let base = base.trim_end_matches('/').to_owned();
-        Self { base, clients, enrolled, clock, agent_boot, token: Mutex::new(None) }
+        Self { base, clients, edge, registry, clock, agent_boot, token: Mutex::new(None) }
     }
 
-    /// Key and enrolment that are used.
-    pub fn enrolled(&self) -> &Enrolled {
-        &self.enrolled
+    /// Who this edge is.
+    pub fn edge(&self) -> EdgeId {
+        self.edge
     }
 
     /// The random number of this start of the agent.
@@ -90,26 +92,54 @@ impl Cloud {
         if let Some(token) = token.as_ref().filter(|token| Instant::now() < token.renew_at) {
             return Ok(token.bearer.clone());
         }
-        let fresh = match self.ask().await {
+        let fresh = self.prove().await?;
+        let bearer = fresh.bearer.clone();
+        *token = Some(fresh);
+        Ok(bearer)
+    }
+
+    /// Gets another token, though the present one is still good: with an announced key, its first use.
+    pub async fn renew(&self) -> Result<(), Failure> {
+        let mut token = self.token.lock().await;
+        *token = Some(self.prove().await?);
+        Ok(())
+    }
+
+    /// Proves itself by the key that the cloud knows.
+    async fn prove(&self) -> Result<Token, Failure> {
+        let gone = || Failure::Unreachable("the edge is not enrolled any more".to_owned());
+        let keys = self.registry.proving_keys().ok_or_else(gone)?;
+        let (token, used, is_other) = match (self.ask_in_time(&keys.first).await, keys.other) {
+            (Err(failure), Some(other)) if failure.code() == "invalid_client" => {
+                (self.ask_in_time(&other).await?, other, true)
+            }
+            (answer, _) => (answer?, keys.first, false),
+        };
+        // What was not kept is found out again with the next token.
+        if let Err(error) = self.registry.proven_by(&used, is_other) {
+            tracing::error!(?error, "which key of the edge counts was not kept");
+        }
+        Ok(token)
+    }
+
+    async fn ask_in_time(&self, key: &SigningKey) -> Result<Token, Failure> {
+        match self.ask(key).await {
             Err(failure) if failure.code() == "clock_skew" => {
                 let asked = self.clock.mono_ms();
                 if let Some(skew) = failure.members::<ClockSkew>() {
                     tracing::warn!("the cloud's clock says otherwise, its time is used");
                     self.clock.learn_cloud_time(skew.now_ms, asked);
                 }
-                self.ask().await?
+                self.ask(key).await
             }
-            answer => answer?,
-        };
-        let bearer = fresh.bearer.clone();
-        *token = Some(fresh);
-        Ok(bearer)
+            answer => answer,
+        }
     }
 
-    async fn ask(&self) -> Result<Token, Failure> {
+    async fn ask(&self, key: &SigningKey) -> Result<Token, Failure> {
         let asked_ms = self.clock.mono_ms();
         let asked_at = Instant::now();
-        let assertion = self.assertion();
+        let assertion = self.assertion(key);
         // Colons are the only characters in it that a form has to escape.
         let kind = ASSERTION_TYPE.replace(':', "%3A");
         let form = format!(
@@ -127,12 +157,11 @@ impl Cloud {
         Ok(Token { bearer: answer.access_token, renew_at: asked_at + good_for.mul_f64(0.75) })
     }
 
-    fn assertion(&self) -> String {
+    fn assertion(&self, key: &SigningKey) -> String {
         let now_s = self.clock.cloud_ms().div_euclid(1_000);
-        let edge = self.enrolled.enrolment.answer.edge_id;
         let claims = AssertionClaims {
-            iss: edge,
-            sub: edge,
+            iss: self.edge,
+            sub: self.edge,
             aud: AUDIENCE.to_owned(),
             iat: now_s,
             exp: now_s + ASSERTION_S,
@@ -142,7 +171,7 @@ impl Cloud {
         let claims = serde_json::to_vec(&claims).expect("claims are plain JSON");
         let head = BASE64.encode(br#"{"alg":"EdDSA","typ":"JWT"}"#);
         let signed = format!("{head}.{}", BASE64.encode(claims));
-        let signature = self.enrolled.key.sign(signed.as_bytes());
+        let signature = key.sign(signed.as_bytes());
         format!("{signed}.{}", BASE64.encode(signature.to_bytes()))
     }
 }

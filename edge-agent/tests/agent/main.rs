@@ -226,3 +226,34 @@ async fn while_nobody_can_sign_in_the_gateway_itself_shows_the_code() {
     assert!(!health.contains(code), "health is read by others");
     assert!(!later.contains("its code is"));
 }
+
+#[tokio::test]
+async fn a_newcomers_mistakes_are_told_and_make_nothing() {
+    let agent = Agent::new();
+    let elsewhere = agent.state().join("typo");
+    let elsewhere = elsewhere.to_str().unwrap();
+    let said = async |arguments: &[&str]| {
+        let all = [&["--state-dir", elsewhere], arguments].concat();
+        let output = agent.output(&all).await;
+        (output.status.code(), agent::stderr(&output))
+    };
+
+    let answers = [
+        (said(&["status"]).await, 1, "--state-dir"),
+        (said(&["journal", "verify"]).await, 1, "there is no journal"),
+        (said(&["device", "list"]).await, 1, "holds no state of an agent"),
+        (said(&["ca", "rotate"]).await, 1, "holds no state of an agent"),
+        (said(&["key", "rotate"]).await, 1, "holds no state of an agent"),
+        (said(&["enroll", "--code", "X"]).await, 2, "`cloud.url`"),
+        (said(&["enroll", "--cloud", "gym", "--code", "X"]).await, 2, "gym is no URL"),
+        (said(&["update", "check"]).await, 2, "`update.url`"),
+        (said(&["restore", "no-such-file"]).await, 1, "cannot read no-such-file"),
+        (said(&["--log", "verbose", "run"]).await, 2, "\"verbose\" is no level"),
+    ];
+
+    for ((code, text), expected, part) in answers {
+        assert_eq!(code, Some(expected), "{text}");
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!std::path::Path::new(elsewhere).join("branch.db").exists());
+}

@@ -123,3 +123,27 @@ async fn roots_are_replaced_and_devices_certified_while_the_agent_runs() {
     let on_disk = BranchCa::open(&agent.state().join("ca"), 0).unwrap();
     assert_eq!(on_disk.export().trim(), last.trim());
 }
+
+#[tokio::test]
+async fn certificates_are_listed_and_revoked_one_by_one_or_with_their_device() {
+    let agent = Agent::new();
+    agent.output(&["device", "add", "machine", "bike-1"]).await;
+    let _running = agent.ready().await;
+    agent.output(&["device", "certify", "bike-1"]).await;
+    agent.output(&["device", "certify", "bike-1"]).await;
+    let list = async || stdout(&agent.output(&["device", "list"]).await);
+    let before = list().await;
+    let serial = before.split("certificate ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+
+    let revoked = agent.output(&["device", "revoke-certificate", &serial]).await;
+    let after = list().await;
+    let unknown = agent.output(&["device", "revoke-certificate", "00ff"]).await;
+    agent.output(&["device", "revoke", "bike-1"]).await;
+    let last = list().await;
+
+    assert_eq!(revoked.status.code(), Some(0), "{}", stderr(&revoked));
+    assert_eq!((before.matches("until ").count(), before.matches("revoked ").count()), (2, 0));
+    assert_eq!((after.matches("until ").count(), after.matches("revoked ").count()), (1, 1));
+    assert!(last.contains("locked out") && last.matches("revoked ").count() == 2, "{last}");
+    assert!(stderr(&unknown).contains("device list"), "{}", stderr(&unknown));
+}

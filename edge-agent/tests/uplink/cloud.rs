@@ -17,7 +17,8 @@ use protocol::sync::batch::{BATCH_MEDIA_TYPE, Batch, BatchAnswer};
 use protocol::sync::changes::{Change, Changes};
 use protocol::sync::commands::{Command, CommandReport, Commands};
 use protocol::sync::enroll::{
-    AUDIENCE, AssertionClaims, EnrollAnswer, EnrollKey, EnrollRequest, TokenAnswer, is_proven,
+    AUDIENCE, AssertionClaims, EnrollAnswer, EnrollKey, EnrollRequest, KeyAnnouncement,
+    TokenAnswer, is_proven,
 };
 use protocol::sync::entry::{Body, DeviceState, Event};
 use protocol::sync::state::{LiveState, StateAnswer};
@@ -49,6 +50,15 @@ pub enum Fault {
     Conflict,
 }
 
+/// What a new key of the edge meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyFault {
+    /// It is taken in, and the answer is lost.
+    LoseAnnounced,
+    /// It was used, and the answer is lost.
+    LoseUsed,
+}
+
 /// What the cloud has seen.
 #[expect(clippy::struct_excessive_bools, reason = "independent faults")]
 #[derive(Default)]
@@ -62,6 +72,11 @@ pub struct Seen {
     pub results: BTreeMap<CommandId, CommandReport>,
     pub skews: usize,
     public_key: Option<VerifyingKey>,
+    next_key: Option<VerifyingKey>,
+    /// What becomes of the answers to the next announcement, and to the first use of the key.
+    key_faults: VecDeque<KeyFault>,
+    /// Tokens that were refused.
+    pub refusals: usize,
     tokens: Vec<String>,
     faults: VecDeque<Fault>,
     changes: Vec<Change>,
@@ -137,6 +152,7 @@ impl FakeCloud {
             .route("/edge/v1/batches", post(batches))
             .route("/edge/v1/events", post(events))
             .route("/edge/v1/changes", get(changes))
+            .route("/edge/v1/key", put(next_key))
             .route("/edge/v1/commands", get(commands))
             .route("/edge/v1/commands/{id}/result", post(result))
             .layer(from_fn_with_state(cloud.clone(), authorize))
@@ -203,6 +219,20 @@ impl FakeCloud {
         self.edit(|seen| seen.is_cut = false);
     }
 
+    pub fn key_faults(&self, faults: impl IntoIterator<Item = KeyFault>) {
+        self.edit(|seen| seen.key_faults.extend(faults));
+    }
+
+    /// Whether this fault is next; it happens once.
+    fn meets(&self, fault: KeyFault) -> bool {
+        self.edit(|seen| seen.key_faults.pop_front_if(|next| *next == fault).is_some())
+    }
+
+    /// The key that counts, hex.
+    pub fn edge_key(&self) -> Option<String> {
+        self.look(|seen| seen.public_key.map(|key| hex::encode(key.as_bytes())))
+    }
+
     pub fn change(&self, change: Change) {
         self.edit(|seen| seen.changes.push(change));
     }
@@ -260,8 +290,18 @@ async fn token(State(cloud): State<FakeCloud>, form: String) -> Response {
     let assertion = form.split("client_assertion=").nth(1).unwrap();
     let (signed, signature) = assertion.rsplit_once('.').unwrap();
     let signature = Signature::from_slice(&BASE64.decode(signature).unwrap()).unwrap();
-    let key = cloud.look(|seen| seen.public_key).unwrap();
-    key.verify_strict(signed.as_bytes(), &signature).unwrap();
+    let (key, next) = cloud.look(|seen| (seen.public_key.unwrap(), seen.next_key));
+    let is_by = |key: &VerifyingKey| key.verify_strict(signed.as_bytes(), &signature).is_ok();
+    if !is_by(&key) {
+        let Some(next) = next.filter(is_by) else {
+            cloud.edit(|seen| seen.refusals += 1);
+            return problem(StatusCode::UNAUTHORIZED, "invalid_client", &json!({}));
+        };
+        cloud.edit(|seen| (seen.public_key, seen.next_key) = (Some(next), None));
+        if cloud.meets(KeyFault::LoseUsed) {
+            return hang_up();
+        }
+    }
     let claims = BASE64.decode(signed.split_once('.').unwrap().1).unwrap();
     let claims: AssertionClaims = serde_json::from_slice(&claims).unwrap();
     assert_eq!((claims.iss, claims.aud.as_str()), (EDGE, AUDIENCE));
@@ -273,6 +313,19 @@ async fn token(State(cloud): State<FakeCloud>, form: String) -> Response {
     cloud.edit(|seen| seen.tokens.push(access_token.clone()));
     let token_type = "Bearer".to_owned();
     Json(TokenAnswer { access_token, token_type, expires_in: 600, now_ms: NOW_MS }).into_response()
+}
+
+async fn next_key(
+    State(cloud): State<FakeCloud>,
+    Json(announced): Json<KeyAnnouncement>,
+) -> Response {
+    let present = cloud.look(|seen| seen.public_key).unwrap();
+    let next = announced.verify(EDGE, &present).expect("signed by both keys");
+    cloud.edit(|seen| seen.next_key = Some(next));
+    if cloud.meets(KeyFault::LoseAnnounced) {
+        return hang_up();
+    }
+    StatusCode::NO_CONTENT.into_response()
 }
 
 async fn authorize(State(cloud): State<FakeCloud>, request: Request, next: Next) -> Response {

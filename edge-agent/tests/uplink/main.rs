@@ -7,6 +7,8 @@ mod cloud;
 mod edge;
 #[cfg(test)]
 mod http;
+#[cfg(test)]
+mod keys;
 
 use cloud::{FakeCloud, Fault};
 use edge::{Edge, lock};

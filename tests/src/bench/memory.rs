@@ -1,4 +1,4 @@
-//! Memory after 100 000 clients with ids nobody knows and topics nobody has.
+//! Memory after 100 000 clients, most with ids nobody knows, and as many topics nobody has.
 
 use super::table::Row;
 use crate::mqtt::{Connection, Login};
@@ -44,7 +44,7 @@ async fn attack(mqtt: SocketAddr, logins: &[Login], count: u64, seed: u64) -> Re
     let mut workers = JoinSet::new();
     for number in 0..WORKERS {
         let seed = Seed::new(seed).part(number);
-        workers.spawn(worker(mqtt, logins.to_vec(), count / WORKERS, seed));
+        workers.spawn(worker(mqtt, logins.to_vec(), count.div_ceil(WORKERS), seed));
     }
     while let Some(ended) = workers.join_next().await {
         ended??;
@@ -64,8 +64,12 @@ async fn worker(mqtt: SocketAddr, logins: Vec<Login>, count: u64, mut seed: Seed
         let login = if is_insider { seed.one_of(&logins).clone() } else { stranger(&mut seed) };
         let connected = timeout(LIMIT, Connection::over(stream, &login)).await?;
         if let Ok(mut connection) = connected {
+            // Topics for those who have not come so far.
+            for _ in 0..INSIDER_EVERY {
+                let filter = format!("hostile/{}/#", seed.bits());
+                let _ = timeout(LIMIT, connection.subscribe(&filter)).await?;
+            }
             let random = seed.bits();
-            let _ = timeout(LIMIT, connection.subscribe(&format!("hostile/{random}/#"))).await?;
             connection.queue(&format!("hostile/{random}"), b"{}", 0, false);
             let _ = connection.flush().await;
             let _ = timeout(Duration::from_millis(20), connection.acks()).await;

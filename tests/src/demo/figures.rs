@@ -33,6 +33,8 @@ pub struct Figures {
     pub openings: usize,
     /// Granted and denied, as the cloud knows it.
     pub decisions: Option<(i64, i64)>,
+    /// Members inside, machines lent and sets of members, as the cloud knows it.
+    pub floor: Option<(i64, i64, i64)>,
     /// Machines in use, as the cloud's API tells it.
     pub cloud_in_use: Option<u64>,
 }
@@ -53,11 +55,15 @@ impl Figures {
         let samples = "SELECT coalesce(sum(count), 0)::bigint FROM telemetry_chunks";
         let decisions = "SELECT count(*) FILTER (WHERE outcome = 'granted'),
                                 count(*) FILTER (WHERE outcome = 'denied') FROM decisions";
-        let (backlog, stored_samples, stored_taps, decisions, machines) = tokio::join!(
+        let floor = "SELECT (SELECT count(*) FROM gym_sessions WHERE ended_at IS NULL),
+                            (SELECT count(*) FROM links WHERE ended_at IS NULL),
+                            (SELECT count(*) FROM finished_sets WHERE member_id IS NOT NULL)";
+        let (backlog, stored_samples, stored_taps, decisions, floor, machines) = tokio::join!(
             metrics::read(system.edge.ports().ops, metrics::BACKLOG),
             sqlx::query_scalar(samples).fetch_one(&system.database),
             sqlx::query_scalar("SELECT count(*) FROM taps").fetch_one(&system.database),
             sqlx::query_as(decisions).fetch_one(&system.database),
+            sqlx::query_as(floor).fetch_one(&system.database),
             system.staff.availability(&system.seeded.branch.id),
         );
         Self {
@@ -66,6 +72,7 @@ impl Figures {
             stored_taps: stored_taps.ok(),
             openings: system.hardware.openings(),
             decisions: decisions.ok(),
+            floor: floor.ok(),
             cloud_in_use: machines.ok().map(|machines| in_use(&machines)),
             ..known
         }

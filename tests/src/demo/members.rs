@@ -58,10 +58,10 @@ impl Crowd {
         };
         // Cards, cards that prove themselves, phones, members who are refused: one of each in turn.
         let groups = ["nfc_uid", "sun", "phone", "refused"]
-            .map(|group| seeded.members.iter().filter(move |member| member.group() == group));
+            .map(|group| seeded.visitors().filter(move |member| member.group() == group));
         Ok(Self {
             cards: in_turn(groups).into_iter().map(holder).collect::<Result<_>>()?,
-            codes: seeded.members.iter().map(Member::code).collect(),
+            codes: seeded.visitors().map(Member::code).collect(),
             seed,
             came: 0,
         })

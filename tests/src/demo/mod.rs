@@ -4,6 +4,7 @@ pub mod count;
 mod figures;
 mod freshness;
 mod hardware;
+mod lending;
 mod machines;
 mod members;
 mod place;
@@ -12,6 +13,7 @@ mod script;
 pub mod seeded;
 mod system;
 mod tally;
+mod training;
 mod view;
 
 use crate::gym::Machine;
@@ -22,6 +24,7 @@ use crate::wait;
 use anyhow::{Context as _, Result, bail};
 use count::BranchHardware;
 use figures::Figures;
+use lending::Lending;
 use members::Crowd;
 use report::Report;
 use script::Script;
@@ -141,12 +144,14 @@ async fn open(
 async fn people(
     system: &System,
     crowd: &mut Crowd,
-    tally: &Tally,
+    tally: &Arc<Tally>,
     seed: Seed,
     closed: &CancellationToken,
 ) -> Result<()> {
     let coming = members::come(crowd, system, tally, closed);
-    let ((), messages) = tokio::try_join!(coming, system.hardware.train(seed, closed))?;
+    let lending = training::train(system, tally, &seed.part(1), closed);
+    let boards = system.hardware.train(seed.part(2), closed);
+    let ((), (), messages) = tokio::try_join!(coming, lending, boards)?;
     tally.trained(messages);
     Ok(())
 }
@@ -182,6 +187,7 @@ async fn conclude(
         let stored: Ids = ledger::stored(&system.database).await?;
         let presented = ledger::presented(&system.database).await?;
         let everybody = counts.presented.iter().all(|code| presented.contains_key(code));
+        let everybody = everybody && Lending::read(&system.database).await?.judge(&counts).is_ok();
         let everybody = everybody && BranchHardware::read(system).await?.is_complete(&counts);
         let samples = i64::try_from(counts.samples)?;
         let rolled_up = report::samples_in_api(system).await? >= samples;

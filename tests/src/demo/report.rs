@@ -2,6 +2,7 @@
 
 use super::count::BranchHardware;
 use super::hardware;
+use super::lending::{self, Lending};
 use super::system::System;
 use super::tally::Counts;
 use crate::ledger::{self, Verdict};
@@ -28,6 +29,7 @@ pub struct Report {
     to_cloud: Times,
     to_api: Times,
     hardware: BranchHardware,
+    lending: Lending,
 }
 
 impl Report {
@@ -51,6 +53,7 @@ impl Report {
             to_cloud: to_cloud(&system.database).await?,
             to_api,
             hardware: BranchHardware::read(system).await?,
+            lending: Lending::read(&system.database).await?,
             counts,
         })
     }
@@ -62,8 +65,14 @@ impl Report {
             "something is missing or doubled"
         );
         self.hardware.judge(&self.counts)?;
+        self.lending.judge(&self.counts)?;
         ensure!(self.counts.samples > 0 && self.stored_taps > 0, "nothing was measured");
         Ok(())
+    }
+
+    /// Machines that were lent.
+    pub fn lending(&self) -> &Lending {
+        &self.lending
     }
 
     /// What came from the hardware at the bridge.
@@ -113,8 +122,8 @@ impl fmt::Display for Report {
             ("sample to the cloud's database (every 5 s)", self.to_cloud.to_string()),
         ];
         writeln!(f)?;
-        for (name, value) in lines {
-            writeln!(f, "  {name:<38} {value}")?;
+        for (name, value) in lines.into_iter().chain(lending::pairs(counts, &self.lending)) {
+            writeln!(f, "  {name:<44} {value}")?;
         }
         if !self.verdict.is_clean() {
             writeln!(f, "{}", self.verdict)?;

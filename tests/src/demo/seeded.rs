@@ -1,5 +1,6 @@
 //! What `cloud-api seed --json` has made.
 
+use super::training;
 use crate::gym::Kind;
 use crate::mqtt::Login;
 use anyhow::{Context as _, Result, bail};
@@ -87,6 +88,17 @@ impl Seeded {
         self.devices.iter().filter(|device| device.kind == "machine")
     }
 
+    /// Members who train at machines, with plain cards; they do not come to the door as others do.
+    pub fn trainers(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.group() == "nfc_uid").take(training::COUNT)
+    }
+
+    /// Everybody else.
+    pub fn visitors(&self) -> impl Iterator<Item = &Member> {
+        let training: Vec<_> = self.trainers().map(|member| member.member_no).collect();
+        self.members.iter().filter(move |member| !training.contains(&member.member_no))
+    }
+
     /// What cards that prove themselves are made with.
     pub fn sun_keys(&self) -> Result<SunKeys> {
         let keys = SunKeys::parse(&self.sun_keys.to_string()).map_err(anyhow::Error::msg)?;
@@ -111,11 +123,14 @@ impl Member {
         (self.member_no, self.expected.clone())
     }
 
+    /// The number of their card.
+    pub fn card_number(&self) -> Result<Vec<u8>> {
+        Ok(hex::decode(self.card_uid.as_deref().context("a card has a number")?)?)
+    }
+
     /// Their card or phone.
     pub fn card(&self, keys: &SunKeys) -> Result<Card> {
-        let uid = || -> Result<_> {
-            Ok(hex::decode(self.card_uid.as_deref().context("a card has a number")?)?)
-        };
+        let uid = || self.card_number();
         match self.credential.as_str() {
             "nfc_uid" => Ok(Card::Plain(uid()?)),
             "sun" => {

@@ -3,6 +3,7 @@
 
 use super::hardware::{self, Hardware};
 use super::seeded::Seeded;
+use super::training::{self, Readers};
 use super::{Options, place};
 use crate::chaos::ChaosLink;
 use crate::cloud::Cloud;
@@ -41,6 +42,8 @@ pub struct System {
     pub hardware: Hardware,
     /// Branch, people, devices.
     pub seeded: Seeded,
+    /// Readers that speak for themselves.
+    pub readers: Readers,
     /// Somebody at the desk.
     pub staff: Staff,
     /// The cloud's database.
@@ -69,10 +72,11 @@ impl System {
             PgPoolOptions::new().max_connections(2).connect_with(server.connect_options()).await?;
 
         say(
-            "making a gym: 40 machines, a door with readers, two consoles, a board, members, staff",
+            "making a gym: 40 machines, readers at doors and machines, two consoles, a board, members, staff",
         );
         let seeded = Seeded::read(&cloud.run(&["seed", "--json"]).await?)?;
         hardware::register(&cloud).await?;
+        let readers = training::register(&cloud, &seeded).await?;
         let code = cloud.admin(&["enroll-code", "--json"]).await?;
         let code: Value = serde_json::from_str(&code)?;
         let code = code["code"].as_str().context("enroll-code prints no code")?;
@@ -99,6 +103,7 @@ impl System {
             link,
             hardware,
             seeded,
+            readers,
             staff,
             database,
             bridge,

@@ -1,11 +1,12 @@
 //! What the clients of the simulated gym have done so far: ids, counts and the time that acks took.
 
 use crate::gym::Said;
-use crate::ledger::Ledger;
+use crate::ledger::{Ids, Ledger};
 use crate::times::Times;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// Shared by all clients.
 #[derive(Debug)]
@@ -32,6 +33,12 @@ pub struct Counts {
     pub expected: BTreeMap<String, i64>,
     /// Sets and samples that the board told.
     pub of_board: usize,
+    /// How often each machine was lent.
+    pub links: BTreeMap<String, i64>,
+    /// Sets that were sent and acked while their machine was lent.
+    pub of_members: Ids,
+    /// Machines that are lent, each since when.
+    lent: BTreeMap<String, Instant>,
     /// Machines in use.
     pub in_use: u64,
     /// From publish to ack of telemetry and states.
@@ -74,6 +81,9 @@ impl Tally {
             held: 0,
             expected: BTreeMap::new(),
             of_board: 0,
+            links: BTreeMap::new(),
+            of_members: Ids::default(),
+            lent: BTreeMap::new(),
             in_use: 0,
             grouped_acks: Times::new(),
             set_acks: Times::new(),
@@ -106,6 +116,27 @@ impl Tally {
         if let Kind::Sample(seq) | Kind::Set(seq) = kind {
             counts.ledger.acked.add(device, boot, seq);
         }
+        let is_surely_lent = counts.lent.get(device).is_some_and(|since| since.elapsed() > after);
+        if let (Kind::Set(seq), true) = (kind, is_surely_lent) {
+            counts.of_members.add(device, boot, seq);
+        }
+    }
+
+    /// A member has a machine now.
+    pub fn lent(&self, machine: &str) {
+        let mut counts = self.lock();
+        *counts.links.entry(machine.to_owned()).or_default() += 1;
+        counts.lent.insert(machine.to_owned(), Instant::now());
+    }
+
+    /// A member is about to leave a machine.
+    pub fn leaves(&self, machine: &str) {
+        self.lock().lent.remove(machine);
+    }
+
+    /// Somebody tapped who may.
+    pub fn let_in(&self) {
+        self.expect("granted");
     }
 
     /// Somebody presented a code, and what the door ought to say.

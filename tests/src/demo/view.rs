@@ -86,6 +86,7 @@ fn rows<'a>(elapsed: Duration, link: &str, figures: &Figures) -> Vec<(&'a str, S
         ("codes scanned", figures.presented.to_string()),
         ("cards and phones held", figures.held.to_string()),
         ("decisions in the cloud", decisions(figures)),
+        ("inside, machines lent, sets", floor(figures)),
         ("openings of the door", figures.openings.to_string()),
         ("taps in the cloud", known(figures.stored_taps)),
     ]
@@ -94,7 +95,7 @@ fn rows<'a>(elapsed: Duration, link: &str, figures: &Figures) -> Vec<(&'a str, S
 fn line(elapsed: Duration, link: &str, figures: &Figures) -> String {
     format!(
         "{:>3} s  link {link:<3}  in use {} (cloud {})  sent {}  acked {}  ack p99 {} ms  unsent {}  \
-         in cloud {} samples, {}/{} taps  decisions {}  door {}",
+         in cloud {} samples, {}/{} taps  decisions {}  door {}  floor {}",
         elapsed.as_secs(),
         figures.in_use,
         known(figures.cloud_in_use),
@@ -107,6 +108,14 @@ fn line(elapsed: Duration, link: &str, figures: &Figures) -> String {
         figures.presented + figures.held,
         decisions(figures),
         figures.openings,
+        floor(figures),
+    )
+}
+
+fn floor(figures: &Figures) -> String {
+    figures.floor.map_or_else(
+        || "?".to_owned(),
+        |(inside, lent, sets)| format!("{inside} inside, {lent} lent, {sets} sets of members"),
     )
 }
 

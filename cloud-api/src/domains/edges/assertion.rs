@@ -38,10 +38,10 @@ impl<'a> Assertion<'a> {
     }
 
     /// The claims, if the key signed them and they are meant for us.
-    pub fn verify(self, public_key: &[u8]) -> Option<AssertionClaims> {
+    pub fn verify(&self, public_key: &[u8]) -> Option<AssertionClaims> {
         let key = VerifyingKey::from_bytes(public_key.try_into().ok()?).ok()?;
         key.verify_strict(self.signed.as_bytes(), &self.signature).ok()?;
-        let claims = self.claims;
+        let claims = &self.claims;
         let lifetime_s = claims.exp.checked_sub(claims.iat)?;
         let is_text = |text: &str| (1..=MAX_TEXT).contains(&text.len()) && !text.contains('\0');
         let is_meant = claims.aud == AUDIENCE
@@ -49,7 +49,7 @@ impl<'a> Assertion<'a> {
             && (0..=MAX_LIFETIME_S).contains(&lifetime_s)
             && is_text(&claims.jti)
             && is_text(&claims.boot);
-        is_meant.then_some(claims)
+        is_meant.then(|| claims.clone())
     }
 }
 

@@ -13,6 +13,7 @@ mod commands;
 mod enroll;
 mod holder;
 mod jobs;
+mod key;
 mod live;
 mod live_store;
 mod media;
@@ -49,6 +50,7 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(enroll::enroll_edge))
         .routes(routes!(token::issue_edge_token))
+        .routes(routes!(key::announce_edge_key))
         .routes(routes!(state::replace_edge_state).layer(DefaultBodyLimit::max(MAX_STATE_BYTES)))
         .routes(routes!(batches::apply_batch).layer(DefaultBodyLimit::max(MAX_BATCH_COMPRESSED)))
         .routes(

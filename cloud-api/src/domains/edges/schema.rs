@@ -54,6 +54,21 @@ pub struct EnrollKey {
     pub public: String,
 }
 
+/// The key that is to take the place of the edge's present one.
+#[derive(Serialize, ToSchema)]
+pub struct KeyAnnouncement {
+    /// The next Ed25519 public key, hex.
+    #[schema(min_length = 64, max_length = 64)]
+    pub public_key: String,
+    /// Signature by the present key, hex, of `gymwire-edge-key-v1` and the bytes of the edge's id, of the present and
+    /// of the next public key.
+    #[schema(min_length = 128, max_length = 128)]
+    pub signature: String,
+    /// Signature of the same by the next key, hex.
+    #[schema(min_length = 128, max_length = 128)]
+    pub proof: String,
+}
+
 /// A token.
 #[derive(Serialize, ToSchema)]
 pub struct TokenAnswer {

@@ -1,7 +1,7 @@
 //! SQL of edges: who they are, which start of the agent holds the key, enrolment codes.
 
 use super::holder::Run;
-use crate::ids::{BranchId, EdgeId};
+use crate::ids::{BranchId, EdgeId, OrganizationId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 
@@ -10,6 +10,8 @@ use time::OffsetDateTime;
 pub struct Standing {
     pub branch_id: BranchId,
     pub public_key: Vec<u8>,
+    /// Announced, and not used yet.
+    pub next_public_key: Option<Vec<u8>>,
     pub revoked_at: Option<OffsetDateTime>,
     pub boot: Option<String>,
     pub held_since: Option<OffsetDateTime>,
@@ -37,7 +39,8 @@ pub struct EnrollCode {
 pub async fn standing(db: &mut PgConnection, edge: EdgeId) -> sqlx::Result<Option<Standing>> {
     query_as!(
         Standing,
-        "SELECT branch_id, public_key, revoked_at, boot, held_since, last_contact_at
+        "SELECT branch_id, public_key, next_public_key, revoked_at, boot, held_since,
+                last_contact_at
          FROM edges WHERE id = $1",
         edge.0,
     )
@@ -49,7 +52,8 @@ pub async fn standing(db: &mut PgConnection, edge: EdgeId) -> sqlx::Result<Optio
 pub async fn lock(db: &mut PgConnection, edge: EdgeId) -> sqlx::Result<Option<Standing>> {
     query_as!(
         Standing,
-        "SELECT branch_id, public_key, revoked_at, boot, held_since, last_contact_at
+        "SELECT branch_id, public_key, next_public_key, revoked_at, boot, held_since,
+                last_contact_at
          FROM edges WHERE id = $1 FOR UPDATE",
         edge.0,
     )
@@ -126,6 +130,34 @@ pub async fn forget_run(db: &mut PgConnection, edge: EdgeId, boot: &str) -> sqlx
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Notes the key that is to come; the present one counts until it does.
+pub async fn announce_key(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    next: &[u8; 32],
+) -> sqlx::Result<()> {
+    query!("UPDATE edges SET next_public_key = $2 WHERE id = $1", edge.0, next).execute(db).await?;
+    Ok(())
+}
+
+/// The announced key was used: from now on only it counts. The organization, unless another request was faster.
+pub async fn replace_key(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    next: &[u8],
+) -> sqlx::Result<Option<OrganizationId>> {
+    query_scalar!(
+        r#"UPDATE edges SET public_key = $2, next_public_key = NULL
+           FROM branches
+           WHERE edges.id = $1 AND next_public_key = $2 AND branches.id = branch_id
+           RETURNING branches.organization_id AS "organization_id: OrganizationId""#,
+        edge.0,
+        next,
+    )
+    .fetch_optional(db)
+    .await
 }
 
 /// `false` if the assertion was used before.
@@ -236,7 +268,7 @@ pub async fn replace(
 /// What an edge is told about the place it stands in.
 #[derive(Debug)]
 pub struct Place {
-    pub organization_id: crate::ids::OrganizationId,
+    pub organization_id: OrganizationId,
     pub name: String,
     pub site_no: i32,
     pub credential_key: Vec<u8>,

@@ -3,7 +3,8 @@
 use super::assertion::{Assertion, TOLERANCE_S};
 use super::caller::{INVALID_CLIENT, claim, issue};
 use super::holder::Ask;
-use super::store;
+use super::key;
+use super::store::{self, Standing};
 use crate::app::App;
 use crate::http::{Error, Json, Problem, Refusal, Result};
 use crate::ids::EdgeId;
@@ -34,7 +35,7 @@ pub struct TokenRequest {
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"), responses(
     (status = 200, body = super::schema::TokenAnswer),
     (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_client`: unknown, revoked, or not signed by the edge's key; `assertion_used`; \
+     description = "`invalid_client`: unknown, revoked, or not signed by a key of the edge; `assertion_used`; \
                     `clock_skew`: `iat` or `exp` is more than 60 s off, `now_ms` says what time it is"),
     (status = 409, body = Problem, content_type = "application/problem+json",
      description = "`edge_conflict`: another agent with the same key is at work")))]
@@ -50,7 +51,7 @@ pub async fn issue_edge_token(
     let mut db = app.db.acquire().await?;
     let standing = store::standing(&mut db, edge).await?.filter(|found| found.revoked_at.is_none());
     let standing = standing.ok_or(INVALID_CLIENT)?;
-    let claims = assertion.verify(&standing.public_key).ok_or(INVALID_CLIENT)?;
+    let (claims, is_next) = verified(&assertion, &standing).ok_or(INVALID_CLIENT)?;
     check_time(&app, &claims, now)?;
     let expires_at = OffsetDateTime::from_unix_timestamp(claims.exp).map_err(|_| INVALID_CLIENT)?;
     if !store::use_assertion(&mut db, edge, &claims.jti, expires_at).await? {
@@ -58,12 +59,24 @@ pub async fn issue_edge_token(
     }
     drop(db);
     claim(&app, edge, &claims.boot, Ask::Token).await?;
+    if is_next {
+        key::replace(&app, edge, &standing).await?;
+    }
     Ok(Json(TokenAnswer {
         access_token: issue(&app, edge, claims.boot)?,
         token_type: "Bearer".to_owned(),
         expires_in: app.config.edges.access_token_s,
         now_ms: app.clock.now_ms(),
     }))
+}
+
+/// The claims, and whether the announced key signed them.
+fn verified(assertion: &Assertion<'_>, standing: &Standing) -> Option<(AssertionClaims, bool)> {
+    let by_present = assertion.verify(&standing.public_key).map(|claims| (claims, false));
+    by_present.or_else(|| {
+        let next = standing.next_public_key.as_deref()?;
+        Some((assertion.verify(next)?, true))
+    })
 }
 
 fn check_types(request: &TokenRequest) -> Result<()> {

@@ -36,6 +36,8 @@ impl Account {
         let mut command = Command::new(program);
         // The folder we were started in may be closed to that user.
         command.current_dir("/").env("LC_ALL", "C").stdin(std::process::Stdio::null());
+        // Whether the service is ready is not for its database to say.
+        command.env_remove("NOTIFY_SOCKET");
         if self.is_lent {
             command.uid(self.uid).gid(self.gid);
         }

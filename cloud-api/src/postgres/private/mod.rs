@@ -74,6 +74,8 @@ impl Options {
             // Below its own folder: a server that is killed leaves nothing behind in /dev/shm.
             ("dynamic_shared_memory_type", "mmap"),
             ("max_connections", "200"),
+            // The service may make no memory executable (systemd/gymwire-cloud.service).
+            ("jit", "off"),
             ("timezone", "UTC"),
             ("log_timezone", "UTC"),
         ];

@@ -1,5 +1,6 @@
 //! The front door over real sockets, with a real journal and registry behind it.
 
+mod certificates;
 mod client;
 mod devices;
 mod hostile;

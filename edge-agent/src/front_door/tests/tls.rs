@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-fn client(roots: &str, identity: Option<&Certified>) -> TlsConnector {
+pub(super) fn client(roots: &str, identity: Option<&Certified>) -> TlsConnector {
     let mut store = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(roots.as_bytes()) {
         store.add(root.unwrap()).unwrap();
@@ -35,7 +35,7 @@ fn client(roots: &str, identity: Option<&Certified>) -> TlsConnector {
     TlsConnector::from(Arc::new(config))
 }
 
-async fn connect(
+pub(super) async fn connect(
     address: SocketAddr,
     connector: &TlsConnector,
 ) -> std::io::Result<TlsStream<TcpStream>> {

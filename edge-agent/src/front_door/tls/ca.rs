@@ -65,10 +65,11 @@ impl BranchCa {
     /// Trusts the former root no more.
     pub fn drop_former(&self) -> Result<()> {
         match fs::remove_file(self.folder.join(FORMER_ROOT)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context("cannot delete the former root")
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                bail!("there is no former root")
             }
-            _ => Ok(sync_folder(&self.folder)?),
+            Err(error) => Err(error).context("cannot delete the former root"),
+            Ok(()) => Ok(sync_folder(&self.folder)?),
         }
     }
 

@@ -1,8 +1,11 @@
 //! TLS of the front door: certificates that change without a restart, and client certificates where there are some.
 
+mod book;
 mod ca;
 mod names;
+mod verifier;
 
+pub use book::{Given, Shown};
 pub use ca::{BranchCa, Certified};
 pub use names::server_names;
 
@@ -10,6 +13,7 @@ use crate::config::Config;
 use crate::ops::clock::Clock;
 use crate::ops::durable::write_private;
 use anyhow::{Context as _, Result, bail};
+use book::{Book, Counting};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
@@ -17,12 +21,14 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::time_provider::TimeProvider;
 use rustls::{RootCertStore, ServerConfig};
 use std::fs;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::info;
+use verifier::ByTheBook;
 
 /// The present certificates; clones share them.
 #[derive(Clone)]
@@ -30,6 +36,8 @@ pub struct Tls(Arc<Shared>);
 
 struct Shared {
     ca: RwLock<BranchCa>,
+    book: Mutex<Book>,
+    counting: watch::Receiver<Counting>,
     clock: Clock,
     configured_names: Vec<String>,
     configs: RwLock<Configs>,
@@ -55,9 +63,11 @@ const RENEW: Duration = Duration::from_hours(24 * 60);
 impl Tls {
     /// Certificates out of the branch CA; they are made where they are missing.
     pub fn open(ca: BranchCa, configured_names: Vec<String>, clock: Clock) -> Result<Self> {
-        let configs = RwLock::new(Configs::read(&ca, &configured_names, &clock)?);
-        let ca = RwLock::new(ca);
-        Ok(Self(Arc::new(Shared { ca, clock, configured_names, configs })))
+        let book = Book::open(ca.folder());
+        let counting = book.counting();
+        let configs = Configs::read(&ca, &configured_names, &clock, counting.clone())?;
+        let (ca, book, configs) = (RwLock::new(ca), Mutex::new(book), RwLock::new(configs));
+        Ok(Self(Arc::new(Shared { ca, book, counting, clock, configured_names, configs })))
     }
 
     /// Certificates in the state folder.
@@ -70,7 +80,8 @@ impl Tls {
     /// files again. Connections that are there already stay as they are.
     pub fn refresh(&self) -> Result<()> {
         let shared = &self.0;
-        let configs = Configs::read(&self.ca(), &shared.configured_names, &shared.clock)?;
+        let (names, counting) = (&shared.configured_names, shared.counting.clone());
+        let configs = Configs::read(&self.ca(), names, &shared.clock, counting)?;
         *shared.configs.write().unwrap_or_else(PoisonError::into_inner) = configs;
         Ok(())
     }
@@ -112,33 +123,55 @@ impl Tls {
 
     /// A certificate with which a device can log in.
     pub fn certify(&self, code: &str) -> Result<Certified> {
-        self.ca().issue_device(code, self.0.clock.latest_ms())
+        let now_ms = self.0.clock.latest_ms();
+        let certified = self.ca().issue_device(code, now_ms)?;
+        self.book().enter(code, &certified.certificate, now_ms)?;
+        Ok(certified)
+    }
+
+    /// The certificates that devices were given, by code, the newest first.
+    pub fn certificates(&self) -> Vec<Given> {
+        self.book().list()
+    }
+
+    /// Refuses a certificate from now on; whoever is connected by it is not any more.
+    pub fn revoke(&self, serial: &str) -> Result<Given> {
+        self.book().revoke(serial, self.0.clock.latest_ms())
+    }
+
+    /// The same with all certificates that a device was given so far; how many there were.
+    pub fn revoke_all_of(&self, code: &str) -> Result<usize> {
+        self.book().revoke_all_of(code, self.0.clock.latest_ms())
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ca(&self) -> RwLockReadGuard<'_, BranchCa> {
         self.0.ca.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Shakes hands, and tells the name in the client's certificate if it has one of this branch.
+    /// Shakes hands, and tells what the client has shown if it has a certificate of this branch.
     pub async fn accept(
         &self,
         stream: TcpStream,
-    ) -> std::io::Result<(TlsStream<TcpStream>, Option<String>)> {
+    ) -> std::io::Result<(TlsStream<TcpStream>, Option<Shown>)> {
         let stream = TlsAcceptor::from(self.config()).accept(stream).await?;
         let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-        let certified = certificate.and_then(|certificate| common_name(certificate));
-        Ok((stream, certified))
+        let counting = || self.0.counting.clone();
+        let shown = certificate.and_then(|certificate| Shown::read(certificate, counting()));
+        Ok((stream, shown))
     }
 }
 
-fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
-    let name = parsed.subject().iter_common_name().next()?.as_str().ok()?;
-    Some(name.to_owned())
-}
-
 impl Configs {
-    fn read(ca: &BranchCa, configured: &[String], clock: &Clock) -> Result<Self> {
+    fn read(
+        ca: &BranchCa,
+        configured: &[String],
+        clock: &Clock,
+        counting: watch::Receiver<Counting>,
+    ) -> Result<Self> {
         let (chain, key) = match kept_server(ca, configured, clock) {
             Ok(kept) => kept,
             Err(reason) => {
@@ -149,13 +182,14 @@ impl Configs {
         };
         let shown = chain.first().cloned().context(UNUSABLE)?;
         let provider = Arc::new(ring::default_provider());
-        let verifier = WebPkiClientVerifier::builder_with_provider(
+        let by_roots = WebPkiClientVerifier::builder_with_provider(
             Arc::new(roots(&ca.export())?),
             Arc::clone(&provider),
         )
         .allow_unauthenticated()
         .build()
         .context("the branch's roots cannot be used")?;
+        let verifier = Arc::new(ByTheBook { roots: by_roots, counting });
         let time = Arc::new(BranchTime(clock.clone()));
         let mut devices = with_provider(Arc::clone(&provider), Arc::clone(&time))?
             .with_client_cert_verifier(verifier)

@@ -29,6 +29,7 @@ pub fn restore(
     replace: bool,
     now_ms: i64,
 ) -> Result<Contents> {
+    File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
     finish(state_dir)?;
     let is_used = fs::read_dir(state_dir)?
         .flatten()

@@ -81,6 +81,7 @@ fn problems(link: &LinkStatus) -> Vec<Line> {
             Lane::Batches => "History",
             Lane::Changes => "Members and settings",
             Lane::Commands => "Commands",
+            Lane::Key => "New key of the gateway",
         };
         lines.push(line(name, &problem.detail));
     }
