@@ -143,11 +143,11 @@ done
 
 step "the cloud: with a Postgres of its own, within its walls"
 inside "dpkg -i /root/gymwire-cloud_0.1.0_$arch.deb >/dev/null
-  systemctl is-enabled gymwire-cloud.service && exit 1
+  systemctl --quiet is-enabled gymwire-cloud.service && exit 1
   systemctl start gymwire-cloud.service" || fail "the cloud did not start: $(inside 'journalctl --no-pager -n 40 -u gymwire-cloud')"
 until_true "the cloud is active" "systemctl is-active gymwire-cloud.service"
 until_true "the cloud is ready" \
-  "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3; head -1 <&3 | grep -q 200"
+  "exec 3<>/dev/tcp/127.0.0.1/8080; printf 'GET /health/ready HTTP/1.0\r\n\r\n' >&3; head -1 <&3 | grep -q 204"
 inside "systemctl stop gymwire-cloud.service"
 [ "$(property gymwire-cloud.service Result)" = success ] || fail "the cloud did not stop cleanly"
 

@@ -72,7 +72,7 @@ with_cloud() {
   inside "cd /var/lib/gymwire-cloud
     as='setpriv --reuid gymwire-cloud --regid gymwire-cloud --clear-groups --'
     \$as cloud-api --config /etc/gymwire/cloud-api.toml serve 2>/tmp/cloud.log & cloud=\$!
-    ready() { bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf \"GET /health/ready HTTP/1.0\\r\\n\\r\\n\" >&3; head -1 <&3' 2>/dev/null | grep -q 200; }
+    ready() { bash -c 'exec 3<>/dev/tcp/127.0.0.1/8080; printf \"GET /health/ready HTTP/1.0\\r\\n\\r\\n\" >&3; head -1 <&3' 2>/dev/null | grep -q 204; }
     for _ in \$(seq 300); do ready && break; sleep 0.1; done
     ready || { cat /tmp/cloud.log; exit 1; }
     $1

@@ -170,15 +170,7 @@ impl Actions {
                 let new = self.registry.prepare_secret(&code).await?;
                 self.issue(new).await
             }
-            Ask::DeviceRevoke { code } => {
-                let (device, told) = self.registry.revoke(&code).await?;
-                // A new secret is for another device under this code; certificates of the former stay void.
-                self.tls.revoke_all_of(&code)?;
-                self.journaled(told).await.with_context(|| {
-                    format!("{code} is locked out at the branch, but the cloud will not hear of it")
-                })?;
-                Ok(serde_json::json!({ "code": device.code, "name": device.name }))
-            }
+            Ask::DeviceRevoke { code } => self.revoke_device(&code).await,
             Ask::DeviceCertify { code } => {
                 let device = self.registry.by_code(&code).filter(|device| device.enabled);
                 device.with_context(|| format!("there is no device {code} that may log in"))?;
@@ -211,6 +203,16 @@ impl Actions {
             Ask::FirstStart => Ok(serde_json::json!({})),
             Ask::StaffList => Ok(serde_json::to_value(self.staff())?),
         }
+    }
+
+    async fn revoke_device(&self, code: &str) -> Result<serde_json::Value> {
+        let (device, told) = self.registry.revoke(code).await?;
+        // A new secret is for another device under this code; certificates of the former stay void.
+        self.tls.revoke_all_of(code)?;
+        self.journaled(told).await.with_context(|| {
+            format!("{code} is locked out at the branch, but the cloud will not hear of it")
+        })?;
+        Ok(serde_json::json!({ "code": device.code, "name": device.name }))
     }
 
     /// Accounts of the staff page; who may open the state folder may do it all.

@@ -257,6 +257,7 @@ mod tests {
         db.execute_batch(include_str!("../../migrations/branch_0001_registry.sql")).unwrap();
         db.execute_batch(include_str!("../../migrations/branch_0002_card_counters.sql")).unwrap();
         db.execute_batch(include_str!("../../migrations/branch_0003_staff.sql")).unwrap();
+        db.execute_batch(include_str!("../../migrations/branch_0004_passed_secrets.sql")).unwrap();
         let statements = [
             READ_META,
             WRITE_META,

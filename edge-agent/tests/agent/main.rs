@@ -174,7 +174,7 @@ async fn the_branch_ca_is_exported() {
 #[tokio::test]
 async fn a_journal_that_is_no_journal_keeps_nothing_from_starting() {
     let agent = Agent::new();
-    agent.output(&["device", "list"]).await;
+    agent.output(&["device", "add", "machine", "bike-1"]).await;
     for file in ["journal.db", "branch.db"] {
         std::fs::write(agent.state().join(file), [0x5a; 4_096]).unwrap();
     }

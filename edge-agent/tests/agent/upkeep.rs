@@ -75,6 +75,10 @@ async fn a_running_agent_is_backed_up_and_goes_on_elsewhere() {
     let (here, there) = (Agent::new(), Agent::new());
     here.output(&["device", "add", "machine", "bike-1"]).await;
     let _running = here.ready().await;
+    here.output(&["device", "certify", "bike-1"]).await;
+    let given = stdout(&here.output(&["device", "list"]).await);
+    let serial = given.split("certificate ").nth(1).and_then(|rest| rest.split(' ').next());
+    here.output(&["device", "revoke-certificate", serial.unwrap()]).await;
     let folder = here.folder();
     let (file, secret) = (folder.join("branch.backup"), folder.join("passphrase"));
     std::fs::write(&secret, "correct horse\n").unwrap();
@@ -91,7 +95,8 @@ async fn a_running_agent_is_backed_up_and_goes_on_elsewhere() {
     assert_eq!(restored.status.code(), Some(0), "{}", stderr(&restored));
     assert!(stderr(&again).contains("--replace"));
     let _elsewhere = there.ready().await;
-    assert!(stdout(&there.output(&["device", "list"]).await).contains("bike-1"));
+    let listed = stdout(&there.output(&["device", "list"]).await);
+    assert!(listed.contains("bike-1") && listed.contains("revoked "), "{listed}");
     let key = there.state().join("ca/root.key");
     assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
     let [one, other] =

@@ -121,6 +121,7 @@ async fn only_the_member_was_let_in(hardware: &Hardware) -> Result<()> {
 impl Visit {
     /// Shows it until the door has decided; gives back the card.
     async fn make(self, system: &System, tally: &Tally) -> Result<Option<Holder>> {
+        let _turn = tally.turn().await;
         let (hardware, edge) = (&system.hardware, system.edge.ports().ops);
         let before = decisions(edge).await;
         let (code, expected) = match self {
@@ -160,13 +161,13 @@ fn forged(seed: &mut Seed) -> String {
 }
 
 /// Who gets no answer goes on; that nothing was decided is told by the count at the end.
-async fn decided(edge: SocketAddr, before: f64) {
+pub async fn decided(edge: SocketAddr, before: f64) {
     let is_decided = async || Ok(decisions(edge).await > before);
     let _ = wait::until_true("the door decides", PATIENCE, is_decided).await;
 }
 
 /// How many the edge has made; it tells nothing before the first.
-async fn decisions(edge: SocketAddr) -> f64 {
+pub async fn decisions(edge: SocketAddr) -> f64 {
     metrics::read(edge, metrics::DECISIONS).await.unwrap_or(0.0)
 }
 

@@ -149,7 +149,8 @@ async fn people(
     closed: &CancellationToken,
 ) -> Result<()> {
     let coming = members::come(crowd, system, tally, closed);
-    let lending = training::train(system, tally, &seed.part(1), closed);
+    let own = seed.part(1);
+    let lending = training::train(system, tally, &own, closed);
     let boards = system.hardware.train(seed.part(2), closed);
     let ((), (), messages) = tokio::try_join!(coming, lending, boards)?;
     tally.trained(messages);

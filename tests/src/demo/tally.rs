@@ -10,7 +10,10 @@ use tokio::time::Instant;
 
 /// Shared by all clients.
 #[derive(Debug)]
-pub struct Tally(Mutex<Counts>);
+pub struct Tally {
+    counts: Mutex<Counts>,
+    turn: tokio::sync::Mutex<()>,
+}
 
 /// The counts themselves.
 #[derive(Debug, Clone)]
@@ -71,7 +74,7 @@ impl From<&Said> for Kind {
 impl Tally {
     /// Nothing yet.
     pub fn new() -> Self {
-        Self(Mutex::new(Counts {
+        let counts = Counts {
             ledger: Ledger::default(),
             sent: 0,
             acked: 0,
@@ -87,7 +90,13 @@ impl Tally {
             in_use: 0,
             grouped_acks: Times::new(),
             set_acks: Times::new(),
-        }))
+        };
+        Self { counts: Mutex::new(counts), turn: tokio::sync::Mutex::default() }
+    }
+
+    /// For who taps: the edge tells how many taps it has decided and not whose, so that nobody taps meanwhile.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// A message is on its way.
@@ -177,7 +186,7 @@ impl Tally {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
-        self.0.lock().expect("nobody panics while counting")
+        self.counts.lock().expect("nobody panics while counting")
     }
 }
 

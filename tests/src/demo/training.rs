@@ -1,10 +1,12 @@
 //! Members who train: let in at the gate, they hold their card to the reader on a machine, and again when they leave it.
 //! The readers speak MQTT themselves.
 
+use super::members;
 use super::seeded::{Member, Seeded};
 use super::system::System;
 use super::tally::Tally;
 use crate::cloud::Cloud;
+use crate::edge::Ports;
 use crate::gym::Kind;
 use crate::mqtt::{Connection, Login};
 use crate::seed::Seed;
@@ -64,13 +66,13 @@ pub async fn train(
     seed: &Seed,
     closed: &CancellationToken,
 ) -> Result<()> {
-    let mqtt = system.edge.ports().mqtt;
-    let mut gate = Reader::connect(mqtt, &system.readers.gate).await?;
+    let ports = system.edge.ports();
+    let mut gate = Reader::connect(ports, &system.readers.gate).await?;
     let mut training = JoinSet::new();
     for (number, (member, (machine, login))) in (0..).zip(pairs(system)) {
         let card = member.card_number()?;
         gate.tap(tally, &card, DecisionAction::CheckIn).await?;
-        let reader = Reader::connect(mqtt, login).await?;
+        let reader = Reader::connect(ports, login).await?;
         let trainer = Trainer { card, machine: machine.clone(), reader, came: Instant::now() };
         training.spawn(trainer.work_out(Arc::clone(tally), seed.part(number), closed.clone()));
     }
@@ -132,18 +134,21 @@ impl Trainer {
 struct Reader {
     code: String,
     connection: Connection,
+    ops: SocketAddr,
 }
 
 impl Reader {
-    async fn connect(mqtt: SocketAddr, login: &Login) -> Result<Self> {
-        let mut connection = Connection::open(mqtt, login).await.context("a reader")?;
+    async fn connect(ports: Ports, login: &Login) -> Result<Self> {
+        let mut connection = Connection::open(ports.mqtt, login).await.context("a reader")?;
         let code = login.user.clone();
         connection.subscribe(&format!("gymwire/v1/readers/{code}/decision")).await?;
-        Ok(Self { code, connection })
+        Ok(Self { code, connection, ops: ports.ops })
     }
 
     /// Somebody holds a card to it, and it has to come to this.
     async fn tap(&mut self, tally: &Tally, card: &[u8], wanted: DecisionAction) -> Result<()> {
+        let _turn = tally.turn().await;
+        let before = members::decisions(self.ops).await;
         let tap_id = TapId(Uuid::new_v4());
         let payload = tap_json(tap_id, &Credential::NfcUid { uid: card.to_vec() }, 0);
         let topic = format!("gymwire/v1/readers/{}/tap", self.code);
@@ -158,6 +163,7 @@ impl Reader {
             if decision.tap_id == tap_id {
                 let (action, reason) = (decision.action, decision.reason);
                 ensure!(action == wanted, "{}: {action:?} ({reason}), not {wanted:?}", self.code);
+                members::decided(self.ops, before).await;
                 return Ok(());
             }
         }

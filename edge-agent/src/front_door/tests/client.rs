@@ -99,11 +99,6 @@ impl Client {
         self.io.write_all(bytes).await.unwrap();
     }
 
-    /// The same to a server that may have closed already.
-    pub async fn try_send(&mut self, bytes: &[u8]) {
-        let _ = self.io.write_all(bytes).await;
-    }
-
     /// The next packet; `None`: the server closed.
     pub async fn receive(&mut self) -> Option<Packet> {
         soon(async {
@@ -122,12 +117,6 @@ impl Client {
     /// Whether nothing more comes before the server closes.
     pub async fn is_closed(&mut self) -> bool {
         self.receive().await.is_none()
-    }
-
-    /// Whether the server says that it closes (MQTT 5), and does.
-    pub async fn is_disconnected(&mut self) -> bool {
-        let is_told = self.receive().await.is_some_and(|(first, _)| first == 0xe0);
-        is_told && self.is_closed().await
     }
 
     /// Publishes with QoS 1.
