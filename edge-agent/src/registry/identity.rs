@@ -2,7 +2,7 @@
 //!
 //! `enrolment.json` names the public key it goes with and is written last, so whichever moment the power fails
 //! at, the key that matches is found. A key that is to take its place lies beside it, under a name that says whether the
-//! cloud knows of it already (docs/adr/0021).
+//! cloud knows of it already (docs/adr/0023).
 
 use crate::ops::durable::{rename_synced, write_private};
 use anyhow::{Context as _, Result, bail};
