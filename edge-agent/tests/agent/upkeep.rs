@@ -144,11 +144,12 @@ async fn certificates_are_listed_and_revoked_one_by_one_or_with_their_device() {
     let after = list().await;
     let unknown = agent.output(&["device", "revoke-certificate", "00ff"]).await;
     agent.output(&["device", "revoke", "bike-1"]).await;
-    let last = list().await;
+    let locked_out = list().await;
 
     assert_eq!(revoked.status.code(), Some(0), "{}", stderr(&revoked));
     assert_eq!((before.matches("until ").count(), before.matches("revoked ").count()), (2, 0));
     assert_eq!((after.matches("until ").count(), after.matches("revoked ").count()), (1, 1));
-    assert!(last.contains("locked out") && last.matches("revoked ").count() == 2, "{last}");
+    let revoked_count = locked_out.matches("revoked ").count();
+    assert!(locked_out.contains("locked out") && revoked_count == 2, "{locked_out}");
     assert!(stderr(&unknown).contains("device list"), "{}", stderr(&unknown));
 }

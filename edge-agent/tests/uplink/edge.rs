@@ -97,7 +97,7 @@ impl Edge {
         tasks.spawn(forward(journal.events(), to));
         let running = Arc::clone(&uplink);
         tasks.spawn(async move {
-            running.run(committed, CancellationToken::new()).await.unwrap();
+            Box::pin(running.run(committed, CancellationToken::new())).await.unwrap();
         });
         Self {
             registry,
