@@ -1,7 +1,7 @@
 //! Every route: one line per domain.
 
 use crate::app::App;
-use crate::domains::{accounts, edges, machines, users};
+use crate::domains::{accounts, edges, machines, members, users};
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
 use crate::openapi;
@@ -34,5 +34,9 @@ fn documented() -> OpenApiRouter<App> {
 }
 
 fn api() -> OpenApiRouter<App> {
-    OpenApiRouter::new().merge(accounts::router()).merge(machines::router()).merge(users::router())
+    OpenApiRouter::new()
+        .merge(accounts::router())
+        .merge(machines::router())
+        .merge(members::router())
+        .merge(users::router())
 }

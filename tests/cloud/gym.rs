@@ -4,10 +4,12 @@ use anyhow::{Context, Result};
 use cloud_api::domains::accounts::{self, NewUser, Role};
 use cloud_api::domains::branches::{self, Branch};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
+use cloud_api::domains::members::{self, Member, NewMember, Source, Terms};
 use cloud_api::domains::organizations;
 use cloud_api::ids::{BranchId, DeviceId, OrganizationId};
 use serde_json::json;
 use tests::api::Api;
+use time::macros::date;
 
 /// The password of everybody.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -55,6 +57,21 @@ impl Gym {
         let login = json!({"email": email, "password": PASSWORD});
         let answer = api.post("/api/v1/auth/login", None, &login).await?.json()?;
         Ok(answer["access_token"].as_str().context("no token")?.to_owned())
+    }
+
+    /// Adds a member who may use a branch, or all.
+    pub async fn member(&self, api: &Api, name: &str, at: Option<BranchId>) -> Result<Member> {
+        let (reference, email, source) = (None, None, Source::Desk);
+        let new = NewMember { display_name: name.parse()?, reference, email, source };
+        let (branches, windows) = (at.map(|branch| vec![branch]), Vec::new());
+        let (valid_from, valid_until) = (date!(2026 - 01 - 01), None);
+        let terms = Terms { branches, valid_from, valid_until, windows };
+        let (gym, now) = (self.organization, api.app.clock.now());
+        let mut db = api.app.db.begin().await?;
+        let member = members::create(&mut db, gym, &new, now).await?;
+        members::add_membership(&mut db, gym, member.id, &terms, source, now).await?;
+        db.commit().await?;
+        Ok(member)
     }
 
     /// Adds a machine.

@@ -9,6 +9,7 @@ mod commands;
 mod contract;
 mod dead_letters;
 mod decisions;
+mod desk;
 mod edge;
 mod edge_commands;
 mod edge_keys;

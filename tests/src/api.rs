@@ -93,10 +93,26 @@ impl Api {
 
     /// POST of JSON, with a token if there is one.
     pub async fn post(&self, path: &str, token: Option<&str>, json: &Value) -> Result<Answer> {
-        let request = request(Method::POST, path, token)
+        self.send(Method::POST, path, token, json).await
+    }
+
+    /// JSON by any method, with a token if there is one.
+    pub async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        json: &Value,
+    ) -> Result<Answer> {
+        let request = request(method, path, token)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(json.to_string()))?;
         self.call(request).await
+    }
+
+    /// DELETE, with a token if there is one.
+    pub async fn delete(&self, path: &str, token: Option<&str>) -> Result<Answer> {
+        self.call(request(Method::DELETE, path, token).body(Body::empty())?).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::http;
 use anyhow::{Context as _, Result, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Somebody who is logged in.
@@ -45,6 +46,13 @@ impl Staff {
             samples += items.iter().filter_map(|step| step["samples"].as_i64()).sum::<i64>();
         }
         Ok(samples)
+    }
+
+    /// JSON by any method, and what is answered.
+    pub async fn send(&self, method: Method, path: &str, json: &Value) -> Result<Value> {
+        let request = http::client().request(method, format!("{}{path}", self.cloud));
+        let answer = request.bearer_auth(&self.token).json(json).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// GET of JSON.

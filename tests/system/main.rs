@@ -2,6 +2,7 @@
 
 mod clock;
 mod demo;
+mod desk;
 mod doors;
 mod edge_keys;
 mod edge_orders;

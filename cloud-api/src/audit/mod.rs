@@ -3,7 +3,7 @@
 
 mod store;
 
-use crate::http::Origin;
+use crate::http::{Caller, Origin};
 use crate::ids::{OrganizationId, UserId};
 use serde::Serialize;
 use serde_json::Value;
@@ -38,6 +38,11 @@ impl<'a> Entry<'a> {
             after: None,
             detail: None,
         }
+    }
+
+    /// What a request of somebody does.
+    pub fn asked(action: &'static str, caller: &Caller, origin: &'a Origin) -> Self {
+        Self::new(action).by(caller.user).of(caller.organization).from(origin)
     }
 
     /// Who did it; left out, nobody who signed in.

@@ -36,6 +36,11 @@ impl Caller {
         permission.is_given_to(self.role, self.plan)
     }
 
+    /// Whether the whole organization is theirs to run.
+    pub fn is_admin(&self) -> bool {
+        self.role == Role::Admin
+    }
+
     /// The branches whose things this caller may see.
     pub fn scope(&self) -> Scope<'_> {
         match self.role {

@@ -7,6 +7,7 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, Default, Deserialize, IntoParams, Validate)]
@@ -29,6 +30,13 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Ask for the next part with this; null at the end.
     pub next_cursor: Option<String>,
+}
+
+/// Where a page of a sorted list ended: the text it is sorted by, and the id that tells equals apart.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Place {
+    pub key: String,
+    pub id: Uuid,
 }
 
 /// The sort key of the last item of a page. Clients cannot read meaning into it, but may keep it.
@@ -71,6 +79,11 @@ impl PageQuery {
 }
 
 impl<T> Page<T> {
+    /// A list that is always short enough for one page.
+    pub fn whole(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+
     /// Cuts what was read by [`PageQuery::rows`] to the page; `key` is an item's place in the order.
     pub fn cut<C: Cursor>(mut items: Vec<T>, query: &PageQuery, key: impl Fn(&T) -> C) -> Self {
         let has_more = items.len() > query.limit();

@@ -54,6 +54,9 @@ permissions! {
     UnlimitedCoach = "unlimited:coach",
     /// Machines of the own branches, and what they measured.
     ReadMachines = "read:machines",
+    /// Members of the own branches, at the desk.
+    ReadMembers = "read:members",
+    WriteMembers = "write:members",
     /// People of the organization.
     ReadUsers = "read:users",
     WriteUsers = "write:users",
@@ -90,7 +93,9 @@ impl Permission {
             | Self::ExportAnalytics
             | Self::ReadPremiumTemplates
             | Self::UnlimitedCoach => plan == Plan::Premium || role == Role::Admin,
-            Self::ReadMachines => matches!(role, Role::Staff | Role::Admin),
+            Self::ReadMachines | Self::ReadMembers | Self::WriteMembers => {
+                matches!(role, Role::Staff | Role::Admin)
+            }
             Self::ModerateContent => matches!(role, Role::Moderator | Role::Admin),
             Self::ReadUsers
             | Self::WriteUsers

@@ -14,7 +14,9 @@ use serde_json::Value;
 use std::sync::Arc;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{Content, ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{
+    Content, ContentBuilder, OpenApi, PathItem, Ref, RefOr, ResponseBuilder, Schema,
+};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// Title, security schemes and tags; routes are added to it.
@@ -31,6 +33,7 @@ pub fn preamble() -> OpenApi {
         tags(
             (name = "accounts", description = "Making an account, logging in and out"),
             (name = "users", description = "What users tell about themselves"),
+            (name = "members", description = "Who trains: for the desk of a branch"),
             (name = "machines", description = "Machines, whether they are free, and what they measured"),
             (name = "edges", description = "For edge agents"),
             (name = "operations", description = "For operators: health and metrics"),
@@ -56,6 +59,7 @@ const SCHEMES: [(&str, &str); 2] = [
 
 /// Adds what is the same everywhere: the problem as default answer, and examples of bodies.
 pub fn complete(mut document: OpenApi) -> OpenApi {
+    relax_patches(&mut document);
     add_examples(&mut document);
     for operation in document.paths.paths.values_mut().flat_map(operations) {
         let problem = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
@@ -76,6 +80,24 @@ pub fn complete(mut document: OpenApi) -> OpenApi {
 }
 
 const JSON: &str = "application/json";
+
+/// A PATCH takes the fields of the whole (`http::Patch`), of which none has to be told.
+fn relax_patches(document: &mut OpenApi) {
+    let components = document.components.clone().unwrap_or_default();
+    for patch in document.paths.paths.values_mut().filter_map(|path| path.patch.as_mut()) {
+        let Some(RefOr::T(body)) = &mut patch.request_body else { continue };
+        for content in body.content.values_mut() {
+            let RefOr::T(Content { schema: Some(schema), .. }) = content else { continue };
+            let RefOr::Ref(reference) = &*schema else { continue };
+            let name = reference.ref_location.rsplit('/').next().unwrap_or_default();
+            if let Some(RefOr::T(Schema::Object(whole))) = components.schemas.get(name) {
+                let mut part = whole.clone();
+                part.required.clear();
+                *schema = RefOr::T(Schema::Object(part));
+            }
+        }
+    }
+}
 
 /// Bodies of JSON show what they look like.
 fn add_examples(document: &mut OpenApi) {

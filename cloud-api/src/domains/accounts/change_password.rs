@@ -2,10 +2,10 @@
 
 use super::mail_token::{self, Purpose};
 use super::model::Email;
-use super::{login_store, password, register, store, throttle};
+use super::{login_store, password, store, throttle};
 use crate::app::App;
 use crate::audit;
-use crate::http::{Caller, Error, Origin, Problem, Result, Valid};
+use crate::http::{Caller, Error, Origin, Problem, Result, Valid, parse};
 use crate::outside::mail::{self, Letter};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -86,7 +86,7 @@ pub async fn change_email(
     origin: Origin,
     Valid(change): Valid<ChangeEmail>,
 ) -> Result<StatusCode> {
-    let new = register::parse_email("new_email", &change.new_email)?;
+    let new: Email = parse("new_email", &change.new_email)?;
     prove(&app, &caller, &origin, "password", change.password).await?;
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;

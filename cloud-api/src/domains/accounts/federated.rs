@@ -45,15 +45,29 @@ pub struct SignIn {
     pub device: Option<Device>,
 }
 
+/// How signing in ends.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "for the API document only")]
+enum Entered {
+    #[response(status = 200)]
+    LoggedIn(#[to_schema] LoggedIn),
+    /// `invalid_id_token`
+    #[response(status = 401, content_type = "application/problem+json")]
+    Refused(#[to_schema] Problem),
+    /// `not_configured`
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotOffered(#[to_schema] Problem),
+    /// `email_taken`: log in to that account with its password
+    #[response(status = 409, content_type = "application/problem+json")]
+    Taken(#[to_schema] Problem),
+    /// `provider_unavailable`
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(#[to_schema] Problem),
+}
+
 /// Sign in with Google; the first time makes an account.
-#[utoipa::path(post, path = "/auth/google", tag = "accounts", security(()), request_body = SignIn, responses(
-    (status = 200, body = LoggedIn),
-    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_id_token`"),
-    (status = 404, body = Problem, content_type = "application/problem+json", description = "`not_configured`"),
-    (status = 409, body = Problem, content_type = "application/problem+json",
-     description = "`email_taken`: log in to that account with its password"),
-    (status = 503, body = Problem, content_type = "application/problem+json",
-     description = "`provider_unavailable`")))]
+#[utoipa::path(post, path = "/auth/google", tag = "accounts", security(()), request_body = SignIn,
+    responses(Entered))]
 pub async fn sign_in_with_google(
     State(app): State<App>,
     origin: Origin,
@@ -63,14 +77,8 @@ pub async fn sign_in_with_google(
 }
 
 /// Sign in with Apple; the first time makes an account.
-#[utoipa::path(post, path = "/auth/apple", tag = "accounts", security(()), request_body = SignIn, responses(
-    (status = 200, body = LoggedIn),
-    (status = 401, body = Problem, content_type = "application/problem+json", description = "`invalid_id_token`"),
-    (status = 404, body = Problem, content_type = "application/problem+json", description = "`not_configured`"),
-    (status = 409, body = Problem, content_type = "application/problem+json",
-     description = "`email_taken`: log in to that account with its password"),
-    (status = 503, body = Problem, content_type = "application/problem+json",
-     description = "`provider_unavailable`")))]
+#[utoipa::path(post, path = "/auth/apple", tag = "accounts", security(()), request_body = SignIn,
+    responses(Entered))]
 pub async fn sign_in_with_apple(
     State(app): State<App>,
     origin: Origin,

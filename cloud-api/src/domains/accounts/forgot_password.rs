@@ -3,10 +3,10 @@
 
 use super::mail_token::{self, Purpose};
 use super::model::{Email, Status};
-use super::{register, store};
+use super::store;
 use crate::app::App;
 use crate::counters::Count;
-use crate::http::{Problem, Result, Valid, rate};
+use crate::http::{Problem, Result, Valid, parse, rate};
 use crate::jobs::{self, Job};
 use crate::outside::mail::{self, Letter};
 use axum::extract::State;
@@ -60,7 +60,7 @@ enum Wanted {
 }
 
 async fn ask(app: &App, address: &Address, wanted: Wanted) -> Result<StatusCode> {
-    let email = register::parse_email("email", &address.email)?;
+    let email: Email = parse("email", &address.email)?;
     let now_ms = app.clock.now_ms();
     let count = app.counters.hit(&format!("letter:{wanted:?}:{email}"), HOUR, now_ms).await;
     refuse_beyond(count, now_ms)?;

@@ -10,7 +10,9 @@ use crate::audit;
 use crate::domains::organizations;
 use crate::domains::users::{self, NewProfile};
 use crate::events::outbox;
-use crate::http::{Error, IdempotencyKey, Json, OnConstraint, Origin, Problem, Result, Valid};
+use crate::http::{
+    Error, IdempotencyKey, Json, OnConstraint, Origin, Problem, Result, Valid, parse,
+};
 use crate::ids::OrganizationId;
 use crate::outside::mail::{self, Letter};
 use axum::extract::State;
@@ -61,7 +63,7 @@ pub async fn register(
     origin: Origin,
     Valid(new): Valid<Registration>,
 ) -> Result<(StatusCode, Json<LoggedIn>)> {
-    let email = parse_email("email", &new.email)?;
+    let email: Email = parse("email", &new.email)?;
     password::check_strength("password", &new.password, &[email.as_str(), &new.name]).await?;
     let hash = app.passwords.hash(new.password.clone()).await?;
     let now = app.clock.now();
@@ -86,15 +88,6 @@ pub async fn register(
     let logged_in = session::open(&app, &mut tx, who, new.device.as_ref(), &origin).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(logged_in)))
-}
-
-/// An address in a field.
-pub fn parse_email(field: &'static str, text: &str) -> Result<Email> {
-    text.parse().map_err(|error| Error::Field {
-        field,
-        code: "invalid",
-        message: format!("{error}"),
-    })
 }
 
 /// The operator who was named, or the only one.

@@ -103,16 +103,7 @@ pub async fn by_email(
     email: &Email,
     now: OffsetDateTime,
 ) -> sqlx::Result<Option<LoginUser>> {
-    let row = query_as!(
-        Row,
-        r#"SELECT id, organization_id, email, name, role AS "role: Role",
-                  CASE WHEN plan_ends_at <= $2 THEN 'free' ELSE plan END AS "plan!: Plan",
-                  status AS "status: Status", password_hash
-         FROM users WHERE email = $1"#,
-        email.as_str(),
-        now,
-    );
-    Ok(row.fetch_optional(db).await?.map(LoginUser::from))
+    find(db, Some(email), None, now).await
 }
 
 pub async fn by_id(
@@ -120,13 +111,24 @@ pub async fn by_id(
     user: UserId,
     now: OffsetDateTime,
 ) -> sqlx::Result<Option<LoginUser>> {
+    find(db, None, Some(user), now).await
+}
+
+/// By one of them.
+async fn find(
+    db: &mut PgConnection,
+    email: Option<&Email>,
+    user: Option<UserId>,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<LoginUser>> {
     let row = query_as!(
         Row,
         r#"SELECT id, organization_id, email, name, role AS "role: Role",
-                  CASE WHEN plan_ends_at <= $2 THEN 'free' ELSE plan END AS "plan!: Plan",
+                  CASE WHEN plan_ends_at <= $3 THEN 'free' ELSE plan END AS "plan!: Plan",
                   status AS "status: Status", password_hash
-         FROM users WHERE id = $1"#,
-        user.0,
+         FROM users WHERE email = $1 OR id = $2"#,
+        email.map(Email::as_str),
+        user.map(|user| user.0),
         now,
     );
     Ok(row.fetch_optional(db).await?.map(LoginUser::from))

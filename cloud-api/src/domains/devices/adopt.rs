@@ -1,7 +1,7 @@
 //! What staff did to devices at a branch, perhaps while the cloud was away: devices that were added keep the id
 //! that the edge gave them, and secrets that were changed are taken over.
 
-use super::{record, store};
+use super::{store, tell};
 use crate::domains::edges::registry_changed;
 use crate::ids::BranchId;
 use protocol::sync::changes::Change;
@@ -25,8 +25,8 @@ pub async fn adopt(
     proposal: &DeviceProposal,
     now: OffsetDateTime,
 ) -> anyhow::Result<Adoption> {
-    if let Some(device) = store::insert_proposed(db, branch, proposal, now).await? {
-        registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
+    if let Some(id) = store::insert_proposed(db, branch, proposal, now).await? {
+        tell(db, branch, id).await?;
         return Ok(Adoption::Adopted);
     }
     if store::is_of(db, branch, proposal.id.into()).await? {
@@ -53,14 +53,14 @@ pub async fn change_secret(
     branch: BranchId,
     change: &DeviceSecret,
 ) -> anyhow::Result<SecretChange> {
-    if let Some(device) = store::replace_secret(db, branch, change).await? {
-        registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
-        return Ok(SecretChange::Taken(device.code));
+    if let Some(id) = store::replace_secret(db, branch, change).await? {
+        return Ok(SecretChange::Taken(tell(db, branch, id).await?.code));
     }
-    let Some(device) = store::by_id(db, branch, change.id.into()).await? else {
+    let id = change.id.into();
+    if store::by_id(db, branch, id).await?.is_none() {
         return Ok(SecretChange::NoDevice);
-    };
-    registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
+    }
+    let device = tell(db, branch, id).await?;
     let wanted = change.secret_sha256.as_ref().map(<[u8; 32]>::as_slice);
     let has_it = device.secret_sha256.as_deref() == wanted;
     Ok(if has_it { SecretChange::Taken(device.code) } else { SecretChange::Kept(device.code) })

@@ -14,6 +14,7 @@ pub use store::by_code;
 use crate::domains::edges::registry_changed;
 use crate::http::{Error, OnConstraint, Result};
 use crate::ids::{BranchId, DeviceId};
+use anyhow::Context;
 use protocol::sync::changes::{Change, DeviceRecord};
 use protocol::sync::roster::{ReaderPlace, ReaderRecord, RosterItem};
 use sqlx::PgConnection;
@@ -27,11 +28,17 @@ pub async fn add(
     now: OffsetDateTime,
 ) -> Result<(Device, Secret)> {
     let secret = Secret::generate()?;
-    let device = store::insert(db, branch, new, &secret.sha256(), now)
+    let id = store::insert(db, branch, new, &secret.sha256(), now)
         .await
         .on_constraint("devices_branch_code_key", || Error::Conflict("code_taken"))?;
+    Ok((tell(db, branch, id).await?, secret))
+}
+
+/// Tells the branch how one of its devices is now.
+async fn tell(db: &mut PgConnection, branch: BranchId, id: DeviceId) -> anyhow::Result<Device> {
+    let device = store::by_id(db, branch, id).await?.context("the device is gone")?;
     registry_changed(db, branch, &Change::Device(record(&device)?)).await?;
-    Ok((device, secret))
+    Ok(device)
 }
 
 /// Says what a reader is for; the branch is told.

@@ -14,14 +14,11 @@ pub async fn insert(
     new: &NewDevice,
     secret_sha256: &[u8; 32],
     now: OffsetDateTime,
-) -> sqlx::Result<Device> {
-    query_as!(
-        Device,
-        r#"INSERT INTO devices
+) -> sqlx::Result<DeviceId> {
+    query_scalar!(
+        "INSERT INTO devices
              (id, branch_id, code, kind, name, machine_type, bridge_id, secret_sha256, topics, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
-         RETURNING id, branch_id, code, kind AS "kind: DeviceKind", name,
-                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled"#,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING id",
         DeviceId::new().0,
         branch.0,
         new.code.as_str(),
@@ -42,16 +39,7 @@ pub async fn by_code(
     branch: BranchId,
     code: &Code,
 ) -> sqlx::Result<Option<Device>> {
-    query_as!(
-        Device,
-        r#"SELECT id, branch_id, code, kind AS "kind: DeviceKind", name,
-                  machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled
-         FROM devices WHERE branch_id = $1 AND code = $2 AND removed_at IS NULL"#,
-        branch.0,
-        code.as_str(),
-    )
-    .fetch_optional(db)
-    .await
+    find(db, branch, Some(code), None).await
 }
 
 /// A device with the id that an edge gave it; none if the id or the code is taken. What a machine is for is not
@@ -61,17 +49,14 @@ pub async fn insert_proposed(
     branch: BranchId,
     proposal: &DeviceProposal,
     now: OffsetDateTime,
-) -> sqlx::Result<Option<Device>> {
+) -> sqlx::Result<Option<DeviceId>> {
     let kind = DeviceKind::from(proposal.kind);
     let machine_type = (kind == DeviceKind::Machine).then_some(MachineType::Functional.name());
-    query_as!(
-        Device,
-        r#"INSERT INTO devices
+    query_scalar!(
+        "INSERT INTO devices
              (id, branch_id, code, kind, name, machine_type, secret_sha256, created_at)
          VALUES ($1, $2, $3, $4, $3, $5, $6, $7)
-         ON CONFLICT DO NOTHING
-         RETURNING id, branch_id, code, kind AS "kind: DeviceKind", name,
-                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled"#,
+         ON CONFLICT DO NOTHING RETURNING id",
         proposal.id.0,
         branch.0,
         proposal.code.as_str(),
@@ -89,13 +74,24 @@ pub async fn by_id(
     branch: BranchId,
     id: DeviceId,
 ) -> sqlx::Result<Option<Device>> {
+    find(db, branch, None, Some(id)).await
+}
+
+/// By one of them.
+async fn find(
+    db: &mut PgConnection,
+    branch: BranchId,
+    code: Option<&Code>,
+    id: Option<DeviceId>,
+) -> sqlx::Result<Option<Device>> {
     query_as!(
         Device,
         r#"SELECT id, branch_id, code, kind AS "kind: DeviceKind", name,
                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled
-         FROM devices WHERE branch_id = $1 AND id = $2 AND removed_at IS NULL"#,
+         FROM devices WHERE branch_id = $1 AND (code = $2 OR id = $3) AND removed_at IS NULL"#,
         branch.0,
-        id.0,
+        code.map(Code::as_str),
+        id.map(|id| id.0),
     )
     .fetch_optional(db)
     .await
@@ -107,15 +103,12 @@ pub async fn replace_secret(
     db: &mut PgConnection,
     branch: BranchId,
     change: &DeviceSecret,
-) -> sqlx::Result<Option<Device>> {
-    query_as!(
-        Device,
-        r#"UPDATE devices SET secret_sha256 = $3,
+) -> sqlx::Result<Option<DeviceId>> {
+    query_scalar!(
+        "UPDATE devices SET secret_sha256 = $3,
              enabled = $3::bytea IS NOT NULL AND (enabled OR secret_sha256 IS NULL)
          WHERE branch_id = $1 AND id = $2 AND removed_at IS NULL
-           AND secret_sha256 IS NOT DISTINCT FROM $4
-         RETURNING id, branch_id, code, kind AS "kind: DeviceKind", name,
-                   machine_type AS "machine_type: MachineType", bridge_id, secret_sha256, topics, enabled"#,
+           AND secret_sha256 IS NOT DISTINCT FROM $4 RETURNING id",
         branch.0,
         change.id.0,
         change.secret_sha256.as_ref().map(<[u8; 32]>::as_slice),

@@ -1,6 +1,7 @@
 //! What apps are told about a machine.
 
 use crate::domains::devices::MachineType;
+use crate::http::Place;
 use crate::ids::{BranchId, DeviceId};
 use protocol::sync::entry::DeviceState;
 use serde::{Deserialize, Serialize};
@@ -58,13 +59,6 @@ pub enum Sort {
     CodeDown,
 }
 
-/// Where a page of machines ended.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct Place {
-    pub key: String,
-    pub id: DeviceId,
-}
-
 impl Sort {
     pub fn is_by_code(self) -> bool {
         matches!(self, Self::Code | Self::CodeDown)
@@ -77,7 +71,7 @@ impl Sort {
     /// A machine's place in this order.
     pub fn place(self, machine: &Machine) -> Place {
         let key = if self.is_by_code() { &machine.code } else { &machine.name };
-        Place { key: key.clone(), id: machine.id }
+        Place { key: key.clone(), id: machine.id.0 }
     }
 }
 

@@ -1,7 +1,8 @@
 //! SQL of the domain. The table belongs to `devices`, which alone writes it.
 
-use super::model::{Machine, Place, Sort};
+use super::model::{Machine, Sort};
 use crate::domains::devices::MachineType;
+use crate::http::Place;
 use crate::http::auth::Scope;
 use crate::ids::{BranchId, DeviceId, OrganizationId};
 use sqlx::{PgConnection, query_as};
@@ -43,7 +44,7 @@ pub async fn list(db: &mut PgConnection, wanted: Wanted<'_>) -> sqlx::Result<Vec
         wanted.sort.is_by_code(),
         wanted.sort.is_down(),
         wanted.after.as_ref().map(|place| place.key.as_str()),
-        wanted.after.as_ref().map(|place| place.id.0),
+        wanted.after.as_ref().map(|place| place.id),
         wanted.rows,
     )
     .fetch_all(db)

@@ -18,13 +18,11 @@ pub async fn insert(
     db: &mut PgConnection,
     new: &NewCredential<'_>,
     now: OffsetDateTime,
-) -> sqlx::Result<Credential> {
-    query_as!(
-        Credential,
-        r#"INSERT INTO credentials
+) -> sqlx::Result<CredentialId> {
+    query_scalar!(
+        "INSERT INTO credentials
              (id, organization_id, member_id, kind, uid_hash, public_key, label, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-         RETURNING id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at"#,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id",
         CredentialId::new().0,
         new.organization.0,
         new.member.0,
@@ -38,15 +36,16 @@ pub async fn insert(
     .await
 }
 
-/// Whose credential it is.
-pub async fn holder(
+/// One that is not revoked.
+pub async fn by_id(
     db: &mut PgConnection,
     organization: OrganizationId,
     id: CredentialId,
-) -> sqlx::Result<MemberId> {
-    query_scalar!(
-        "SELECT member_id FROM credentials
-         WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL",
+) -> sqlx::Result<Credential> {
+    query_as!(
+        Credential,
+        r#"SELECT id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at
+         FROM credentials WHERE id = $1 AND organization_id = $2 AND revoked_at IS NULL"#,
         id.0,
         organization.0,
     )
@@ -58,16 +57,15 @@ pub async fn set_enabled(
     db: &mut PgConnection,
     id: CredentialId,
     enabled: bool,
-) -> sqlx::Result<Credential> {
-    query_as!(
-        Credential,
-        r#"UPDATE credentials SET enabled = $2 WHERE id = $1 AND revoked_at IS NULL
-         RETURNING id, member_id, kind AS "kind: CredentialKind", label, enabled, created_at"#,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE credentials SET enabled = $2 WHERE id = $1 AND revoked_at IS NULL",
         id.0,
         enabled,
     )
-    .fetch_one(db)
-    .await
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 pub async fn revoke(

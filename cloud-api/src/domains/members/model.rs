@@ -2,8 +2,10 @@
 
 use super::value::{DisplayName, PhoneKey, Reference, Uid};
 use super::window::AccessWindow;
-use crate::domains::accounts::Email;
-use crate::ids::{BranchId, CredentialId, MemberId, MembershipId, OrganizationId};
+use crate::domains::accounts::{Email, plain_text};
+use crate::http::{Place, Result, parse, parse_optional};
+use crate::ids::{BranchId, CredentialId, MemberId, MembershipId, OrganizationId, UserId};
+use garde::Validate;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use time::{Date, OffsetDateTime};
@@ -28,6 +30,8 @@ pub struct Member {
     /// Lower case.
     #[schema(example = "ada@example.com")]
     pub email: Option<String>,
+    /// The account that they use, if they have one.
+    pub user_id: Option<UserId>,
     #[schema(inline)]
     pub source: Source,
     /// Why they may not come in, as a code; null if they may.
@@ -46,6 +50,48 @@ pub struct NewMember {
     pub reference: Option<Reference>,
     pub email: Option<Email>,
     pub source: Source,
+}
+
+/// What a member is called, as staff write it.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MemberDetails {
+    /// Shown at the door and to staff.
+    #[garde(length(chars, min = 1, max = 100), custom(plain_text))]
+    #[schema(min_length = 1, max_length = 100, example = "Ada L.")]
+    pub display_name: String,
+    /// What the operator's own books call them; unique.
+    #[garde(length(chars, min = 1, max = 64), inner(custom(plain_text)))]
+    #[schema(min_length = 1, max_length = 64, example = "K-20481")]
+    pub reference: Option<String>,
+    /// Nobody needs one.
+    #[garde(length(chars, min = 3, max = 254))]
+    #[schema(min_length = 3, max_length = 254, example = "ada@example.com")]
+    pub email: Option<String>,
+}
+
+/// Why somebody is kept out, or a right is paused.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Because {
+    /// A code out of a-z, 0-9 and `_`, no prose: doors show it.
+    #[garde(length(bytes, min = 1, max = 40))]
+    #[schema(min_length = 1, max_length = 40, pattern = "^[a-z0-9_]{1,40}$", example = "payment")]
+    pub reason: String,
+}
+
+/// The order of a list of members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, ToSchema)]
+pub enum Sort {
+    #[default]
+    #[serde(rename = "name")]
+    Name,
+    #[serde(rename = "-name")]
+    NameDown,
+    #[serde(rename = "number")]
+    Number,
+    #[serde(rename = "-number")]
+    NumberDown,
 }
 
 /// Where something about a member comes from.
@@ -90,12 +136,27 @@ pub struct Membership {
 }
 
 /// What makes a membership.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
 pub struct Terms {
-    /// None is all branches of the organization.
+    /// Where it counts; left out, in all branches of the organization, those of later too.
+    #[garde(skip)]
+    #[serde(rename = "branch_ids")]
     pub branches: Option<Vec<BranchId>>,
+    /// First day, by the calendar of the branch.
+    #[garde(skip)]
+    #[serde(with = "day")]
+    #[schema(value_type = String, format = Date, example = "2026-01-01")]
     pub valid_from: Date,
+    /// Last day; left out, it has no end.
+    #[garde(skip)]
+    #[serde(default, with = "day::option")]
+    #[schema(value_type = Option<String>, format = Date, example = "2026-12-31")]
     pub valid_until: Option<Date>,
+    /// When it counts; without any, always.
+    #[garde(length(max = 28), dive)]
+    #[serde(default)]
+    #[schema(max_items = 28, required = false)]
     pub windows: Vec<AccessWindow>,
 }
 
@@ -162,6 +223,53 @@ impl<T> Replace<T> {
             Self::Keep | Self::Clear => None,
             Self::With(value) => Some(value),
         }
+    }
+}
+
+impl Default for MemberDetails {
+    /// With a name, which nobody is without.
+    fn default() -> Self {
+        Self { display_name: "-".to_owned(), reference: None, email: None }
+    }
+}
+
+impl MemberDetails {
+    pub fn of(member: &Member) -> Self {
+        Self {
+            display_name: member.display_name.clone(),
+            reference: member.reference.clone(),
+            email: member.email.clone(),
+        }
+    }
+
+    /// With the rules of its parts checked.
+    pub fn with_types(&self, source: Source) -> Result<NewMember> {
+        Ok(NewMember {
+            display_name: parse("display_name", &self.display_name)?,
+            reference: parse_optional("reference", self.reference.as_deref())?,
+            email: parse_optional("email", self.email.as_deref())?,
+            source,
+        })
+    }
+}
+
+impl Sort {
+    pub fn is_by_number(self) -> bool {
+        matches!(self, Self::Number | Self::NumberDown)
+    }
+
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::NameDown | Self::NumberDown)
+    }
+
+    /// A member's place in this order.
+    pub fn place(self, member: &Member) -> Place {
+        let key = if self.is_by_number() {
+            format!("{:020}", member.member_no)
+        } else {
+            member.display_name.to_lowercase()
+        };
+        Place { key, id: member.id.0 }
     }
 }
 

@@ -1,9 +1,9 @@
 //! SQL of members.
 
-use super::model::{Member, NewMember, Replace, Source};
-use super::value::{DisplayName, Reason, Reference};
+use super::model::{Member, NewMember, Source};
+use super::value::{Reason, Reference};
 use crate::domains::accounts::Email;
-use crate::ids::{MemberId, OrganizationId};
+use crate::ids::{BranchId, MemberId, OrganizationId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 
@@ -12,14 +12,11 @@ pub async fn insert(
     organization: OrganizationId,
     new: &NewMember,
     now: OffsetDateTime,
-) -> sqlx::Result<Member> {
-    query_as!(
-        Member,
-        r#"INSERT INTO members
+) -> sqlx::Result<MemberId> {
+    query_scalar!(
+        "INSERT INTO members
              (id, organization_id, reference, display_name, email, source, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
-         RETURNING id, organization_id, member_no, reference, display_name, email,
-                   source AS "source: Source", blocked_reason, created_at, updated_at"#,
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7) RETURNING id",
         MemberId::new().0,
         organization.0,
         new.reference.as_ref().map(Reference::as_str),
@@ -39,7 +36,7 @@ pub async fn by_id(
 ) -> sqlx::Result<Member> {
     query_as!(
         Member,
-        r#"SELECT id, organization_id, member_no, reference, display_name, email,
+        r#"SELECT id, organization_id, member_no, reference, display_name, email, user_id,
                   source AS "source: Source", blocked_reason, created_at, updated_at
          FROM members WHERE id = $1 AND organization_id = $2 AND removed_at IS NULL"#,
         id.0,
@@ -50,19 +47,28 @@ pub async fn by_id(
 }
 
 pub async fn by_number(db: &mut PgConnection, number: u64) -> sqlx::Result<Option<Member>> {
-    query_as!(
-        Member,
-        r#"SELECT id, organization_id, member_no, reference, display_name, email,
-                  source AS "source: Source", blocked_reason, created_at, updated_at
-         FROM members WHERE member_no = $1 AND removed_at IS NULL"#,
+    let found = query!(
+        "SELECT id, organization_id FROM members WHERE member_no = $1 AND removed_at IS NULL",
         number.cast_signed(),
-    )
-    .fetch_optional(db)
-    .await
+    );
+    let Some(found) = found.fetch_optional(&mut *db).await? else { return Ok(None) };
+    Ok(Some(by_id(db, found.organization_id, found.id).await?))
 }
 
-/// Keeps others from changing a member, and what belongs to them, until the transaction ends: what branches are
-/// told is composed from all of it.
+/// Whether an admin, or staff of these branches, see a member of their organization.
+pub async fn is_seen(
+    db: &mut PgConnection,
+    id: MemberId,
+    is_admin: bool,
+    branches: &[BranchId],
+) -> sqlx::Result<bool> {
+    let branches: Vec<_> = branches.iter().map(|branch| branch.0).collect();
+    query_scalar!(r#"SELECT ($1 OR is_seen_at($2, $3)) AS "seen!""#, is_admin, id.0, &branches)
+        .fetch_one(db)
+        .await
+}
+
+/// Keeps others from changing a member, and what belongs to them, until the transaction ends.
 pub async fn lock(
     db: &mut PgConnection,
     organization: OrganizationId,
@@ -79,39 +85,25 @@ pub async fn lock(
     Ok(())
 }
 
-/// What of a member is replaced; the rest stays.
-#[derive(Debug, Clone, Default)]
-pub struct Replaced {
-    pub display_name: Option<DisplayName>,
-    pub reference: Replace<Reference>,
-    pub email: Replace<Email>,
-}
-
+/// Where they came from stays.
 pub async fn update(
     db: &mut PgConnection,
     id: MemberId,
-    replaced: &Replaced,
+    named: &NewMember,
     now: OffsetDateTime,
-) -> sqlx::Result<Member> {
-    let Replaced { display_name, reference, email } = replaced;
-    query_as!(
-        Member,
-        r#"UPDATE members SET display_name = COALESCE($2, display_name),
-             reference = CASE WHEN $3 THEN $4 ELSE reference END,
-             email = CASE WHEN $5 THEN $6 ELSE email END, updated_at = $7
-         WHERE id = $1
-         RETURNING id, organization_id, member_no, reference, display_name, email,
-                   source AS "source: Source", blocked_reason, created_at, updated_at"#,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE members SET display_name = $2, reference = $3, email = $4, updated_at = $5
+         WHERE id = $1",
         id.0,
-        display_name.as_ref().map(DisplayName::as_str),
-        reference.is_change(),
-        reference.value().map(Reference::as_str),
-        email.is_change(),
-        email.value().map(Email::as_str),
+        named.display_name.as_str(),
+        named.reference.as_ref().map(Reference::as_str),
+        named.email.as_ref().map(Email::as_str),
         now,
     )
-    .fetch_one(db)
-    .await
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 pub async fn set_blocked(
@@ -119,18 +111,16 @@ pub async fn set_blocked(
     id: MemberId,
     reason: Option<&Reason>,
     now: OffsetDateTime,
-) -> sqlx::Result<Member> {
-    query_as!(
-        Member,
-        r#"UPDATE members SET blocked_reason = $2, updated_at = $3 WHERE id = $1
-         RETURNING id, organization_id, member_no, reference, display_name, email,
-                   source AS "source: Source", blocked_reason, created_at, updated_at"#,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE members SET blocked_reason = $2, updated_at = $3 WHERE id = $1",
         id.0,
         reason.map(Reason::as_str),
         now,
     )
-    .fetch_one(db)
-    .await
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 pub async fn set_removed(
