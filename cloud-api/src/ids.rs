@@ -74,6 +74,16 @@ id! {
     MembershipId,
     /// A card or a phone of a member.
     CredentialId,
+    /// What was measured of a body on a day.
+    BodyMetricsId,
+    /// Something that a user said.
+    FeedbackId,
+    /// A file of a user.
+    FileId,
+    /// An archive that a user asked for.
+    ExportId,
+    /// A user's wish to join a branch.
+    JoinRequestId,
 }
 
 macro_rules! same_as_on_the_wire {

@@ -1,7 +1,9 @@
 //! Every route: one line per domain.
 
 use crate::app::App;
-use crate::domains::{accounts, edges, machines, members, users};
+use crate::domains::{
+    accounts, body, edges, files, joining, machines, members, privacy, users, watch,
+};
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
 use crate::openapi;
@@ -38,5 +40,10 @@ fn api() -> OpenApiRouter<App> {
         .merge(accounts::router())
         .merge(machines::router())
         .merge(members::router())
+        .merge(joining::router())
         .merge(users::router())
+        .merge(body::router())
+        .merge(files::router())
+        .merge(privacy::router())
+        .merge(watch::router())
 }

@@ -54,6 +54,7 @@ async fn without_a_token_every_other_operation_answers_401() -> Result<()> {
         "POST /api/v1/auth/resend-verification",
         "POST /api/v1/auth/reset-password",
         "GET /api/v1/auth/verify-email",
+        "GET /api/v1/files/{id}/content",
         "POST /edge/v1/enroll",
         "POST /edge/v1/token",
         "GET /health",

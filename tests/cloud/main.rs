@@ -32,4 +32,5 @@ mod sessions;
 mod shared;
 mod state;
 mod tokens;
+mod users;
 mod walk;

@@ -98,6 +98,8 @@ pub fn fitting(schema: &Value) -> Value {
         ("integer" | "number", _) => schema.get("minimum").cloned().unwrap_or(json!(1)),
         ("boolean", _) => json!(true),
         ("array", _) => json!([]),
+        // Whatever is in it.
+        ("object", _) if schema["properties"].is_null() => json!({}),
         (_, Some("uuid")) => json!("01900000-0000-7000-8000-000000000000"),
         (_, Some("date-time")) => json!("2026-01-01T00:00:00Z"),
         _ => {

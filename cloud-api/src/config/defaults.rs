@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
-    LogFormat, Mail, MailCarrier, Service, Telemetry,
+    LogFormat, Mail, MailCarrier, Privacy, Retention, Service, Telemetry,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -131,5 +131,22 @@ impl Default for Telemetry {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { deletion_grace_days: 30, export_days: 7 }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            activity_days: 3 * 365,
+            usage_days: 400,
+            feedback_days: 3 * 365,
+            security_events_days: 365,
+        }
     }
 }

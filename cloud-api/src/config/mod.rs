@@ -28,6 +28,8 @@ pub struct Config {
     pub redis: Redis,
     pub edges: Edges,
     pub telemetry: Telemetry,
+    pub privacy: Privacy,
+    pub retention: Retention,
     pub log: Log,
 }
 
@@ -254,6 +256,26 @@ pub struct Telemetry {
     pub retention_days: u32,
 }
 
+/// `[privacy]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Privacy {
+    /// For thinking better of it, before an account is erased.
+    pub deletion_grace_days: u32,
+    /// How long an archive can be fetched.
+    pub export_days: u32,
+}
+
+/// `[retention]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    pub activity_days: u32,
+    pub usage_days: u32,
+    pub feedback_days: u32,
+    pub security_events_days: u32,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -290,9 +312,9 @@ impl ConfigError {
 }
 
 impl Config {
-    /// What types cannot say.
-    fn check(&self) -> Result<(), ConfigError> {
-        let positive = [
+    /// What cannot be 0.
+    fn positive(&self) -> impl IntoIterator<Item = (&'static str, u64)> {
+        [
             ("http.max_connections", self.http.max_connections as u64),
             ("http.max_body_bytes", self.http.max_body_bytes as u64),
             ("http.header_timeout_s", self.http.header_timeout_s),
@@ -317,8 +339,17 @@ impl Config {
             ("edges.conflict_silence_s", self.edges.conflict_silence_s.into()),
             ("edges.batch_concurrency", self.edges.batch_concurrency as u64),
             ("telemetry.retention_days", self.telemetry.retention_days.into()),
-        ];
-        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            ("privacy.export_days", self.privacy.export_days.into()),
+            ("retention.activity_days", self.retention.activity_days.into()),
+            ("retention.usage_days", self.retention.usage_days.into()),
+            ("retention.feedback_days", self.retention.feedback_days.into()),
+            ("retention.security_events_days", self.retention.security_events_days.into()),
+        ]
+    }
+
+    /// What types cannot say.
+    fn check(&self) -> Result<(), ConfigError> {
+        if let Some((key, _)) = self.positive().into_iter().find(|(_, value)| *value == 0) {
             return Err(ConfigError(format!("{key}: must be greater than 0")));
         }
         if self.auth.hash_memory_kib < MIN_HASH_MEMORY_KIB {

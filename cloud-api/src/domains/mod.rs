@@ -2,12 +2,17 @@
 
 pub mod accounts;
 pub mod activity;
+pub mod body;
 pub mod branches;
 pub mod devices;
 pub mod edges;
+pub mod files;
+pub mod joining;
 pub mod machines;
 pub mod members;
 pub mod organizations;
+pub mod privacy;
 pub mod sessions;
 pub mod telemetry;
 pub mod users;
+pub mod watch;

@@ -10,6 +10,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use std::any::Any;
+use std::borrow::Cow;
 use std::time::Duration;
 use tower::Layer;
 use tower::util::MapRequestLayer;
@@ -53,12 +54,23 @@ fn resolve_alias(mut request: Request) -> Request {
     request
 }
 
-/// The path that serves what another path names.
-fn renamed(rest: &str) -> &str {
-    ALIASES.iter().find(|(alias, _)| *alias == rest).map_or(rest, |(_, path)| path)
+/// The path that serves what another path names, and all that is below it.
+fn renamed(rest: &str) -> Cow<'_, str> {
+    for (alias, path) in ALIASES {
+        match rest.strip_prefix(alias) {
+            Some("") => return path.into(),
+            Some(below) if below.starts_with('/') => return format!("{path}{below}").into(),
+            _ => {}
+        }
+    }
+    rest.into()
 }
 
-const ALIASES: [(&str, &str); 1] = [("users/register", "auth/register")];
+const ALIASES: [(&str, &str); 3] = [
+    ("users/register", "auth/register"),
+    ("users/metrics", "users/body-metrics"),
+    ("progress/body", "users/body-metrics"),
+];
 
 /// What is already packed (batches, changes) is left alone.
 fn is_worth_compressing() -> impl Predicate {
@@ -145,12 +157,14 @@ mod tests {
         assert_eq!(resolved("/v1/machines"), "/api/v1/machines");
         assert_eq!(resolved("/api/users/register"), "/api/v1/auth/register");
         assert_eq!(resolved("/api/v1/users/register"), "/api/v1/auth/register");
+        assert_eq!(resolved("/api/progress/body/7?a=b"), "/api/v1/users/body-metrics/7?a=b");
     }
 
     #[test]
     fn other_paths_are_left_alone() {
         assert_eq!(resolved("/api/v1/machines"), "/api/v1/machines");
         assert_eq!(resolved("/edge/v1/batches"), "/edge/v1/batches");
+        assert_eq!(resolved("/api/v1/users/metricsx"), "/api/v1/users/metricsx");
         assert_eq!(resolved("/health"), "/health");
     }
 }

@@ -18,6 +18,7 @@ pub mod permission;
 mod problem;
 pub mod rate;
 pub mod server;
+mod upload;
 
 pub use auth::Caller;
 pub use constraint::OnConstraint;
@@ -32,3 +33,4 @@ pub use parse::{parse, parse_optional};
 pub use patch::Patch;
 pub use permission::Permission;
 pub use problem::{FieldError, Problem};
+pub use upload::Upload;

@@ -3,7 +3,7 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{accounts, edges, sessions, telemetry};
+use crate::domains::{accounts, edges, files, privacy, sessions, telemetry};
 use crate::events::outbox;
 use crate::http::idempotency;
 use crate::outside::mail;
@@ -50,6 +50,9 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::HOUR, &edges::ForgetExpired).await?;
     every(app, Duration::HOUR, &idempotency::ForgetAnswers).await?;
     every(app, Duration::HOUR, &accounts::ForgetLogins).await?;
+    every(app, Duration::HOUR, &files::ForgetFiles).await?;
+    every(app, Duration::HOUR, &privacy::EraseDue).await?;
+    every(app, Duration::DAY, &privacy::ForgetOld).await?;
     every(app, Duration::HOUR, &outbox::ForgetEvents).await
 }
 
@@ -95,6 +98,11 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         mail::SendLetter::KIND => start::<mail::SendLetter>(app, job).await,
         accounts::WriteTo::KIND => start::<accounts::WriteTo>(app, job).await,
         accounts::ForgetLogins::KIND => start::<accounts::ForgetLogins>(app, job).await,
+        files::ForgetFiles::KIND => start::<files::ForgetFiles>(app, job).await,
+        privacy::BuildArchive::KIND => start::<privacy::BuildArchive>(app, job).await,
+        privacy::EraseDue::KIND => start::<privacy::EraseDue>(app, job).await,
+        privacy::EraseFiles::KIND => start::<privacy::EraseFiles>(app, job).await,
+        privacy::ForgetOld::KIND => start::<privacy::ForgetOld>(app, job).await,
         outbox::ForgetEvents::KIND => start::<outbox::ForgetEvents>(app, job).await,
         // Left by a newer version that runs beside this one: it will take it.
         kind => bail!("a job of the unknown kind {kind}"),

@@ -33,6 +33,11 @@ pub fn preamble() -> OpenApi {
         tags(
             (name = "accounts", description = "Making an account, logging in and out"),
             (name = "users", description = "What users tell about themselves"),
+            (name = "body", description = "What was measured of bodies, and what follows from it"),
+            (name = "privacy", description = "Consents, archives, and leaving"),
+            (name = "files", description = "Pictures and archives"),
+            (name = "branches", description = "Branches, joining them and leaving them"),
+            (name = "admin", description = "For who runs the organization"),
             (name = "members", description = "Who trains: for the desk of a branch"),
             (name = "machines", description = "Machines, whether they are free, and what they measured"),
             (name = "edges", description = "For edge agents"),

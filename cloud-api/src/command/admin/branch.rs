@@ -4,6 +4,7 @@ use super::Output;
 use super::find::BranchArgument;
 use crate::command::Database;
 use crate::domains::branches::{self, SETTINGS};
+use crate::domains::joining::{self, Joining};
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -40,6 +41,9 @@ pub struct SetBranch {
     /// Seconds for which a free machine is kept for the first of its queue.
     #[arg(long, value_name = "SECONDS")]
     queue_offer_s: Option<u32>,
+    /// How the branch is joined by the app: at once, or when staff agree.
+    #[arg(long, value_enum)]
+    joining: Option<Joining>,
     /// Puts a setting back to its default; may be repeated.
     #[arg(long, value_name = "KEY", value_parser = SETTINGS)]
     reset: Vec<String>,
@@ -57,6 +61,9 @@ impl SetBranch {
         }
         for key in SETTINGS.into_iter().filter(|key| self.reset.iter().any(|reset| reset == key)) {
             branches::set(&mut tx, branch.id, key, None, now).await?;
+        }
+        if let Some(joining) = self.joining {
+            joining::set(&mut tx, branch.id, joining).await?;
         }
         let set = branches::settings(&mut tx, branch.id).await?;
         tx.commit().await?;

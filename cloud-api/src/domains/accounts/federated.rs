@@ -7,6 +7,7 @@ use super::session::{self, Device, Entrant, LoggedIn};
 use super::{admit, identity_store, password, register, store};
 use crate::app::App;
 use crate::audit;
+use crate::domains::watch;
 use crate::events::outbox;
 use crate::http::{Error, Json, OnConstraint, Origin, Problem, Refusal, Result, Valid};
 use crate::ids::OrganizationId;
@@ -103,6 +104,7 @@ async fn enter(
     let who = entrant(app, &mut tx, &arrival, origin).await?;
     let logged_in = session::open(app, &mut tx, who, sign_in.device.as_ref(), origin).await?;
     tx.commit().await?;
+    watch::after_login(app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }
 

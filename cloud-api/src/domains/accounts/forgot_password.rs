@@ -102,7 +102,7 @@ impl Job for WriteTo {
         };
         let (id, to) = (found.user.id, found.user.email.as_str());
         let letter = match (self.wanted, found.status) {
-            (Wanted::ResetPassword, Status::Pending | Status::Active) => {
+            (Wanted::ResetPassword, Status::Pending | Status::Active | Status::Locked) => {
                 let link = mail_token::link(app, &mut tx, id, Purpose::ResetPassword, to).await?;
                 Letter::ResetPassword { link }
             }

@@ -7,6 +7,7 @@ use super::store::{self, LoginUser};
 use super::{admit, throttle};
 use crate::app::App;
 use crate::audit;
+use crate::domains::watch;
 use crate::http::{Error, Json, Origin, Problem, Result, Valid};
 use axum::extract::State;
 use garde::Validate;
@@ -42,7 +43,7 @@ pub struct Credentials {
     (status = 401, body = Problem, content_type = "application/problem+json",
      description = "`invalid_credentials`; with the right password `second_factor_required`, `invalid_code`"),
     (status = 403, body = Problem, content_type = "application/problem+json",
-     description = "with the right password: `account_suspended`, `account_disabled`, `email_not_verified`"),
+     description = "with the right password: `account_locked`, `account_suspended`, `account_disabled`, `email_not_verified`"),
     (status = 429, body = Problem, content_type = "application/problem+json",
      description = "`too_many_attempts`; `Retry-After` says when to try again")))]
 pub async fn log_in(
@@ -61,6 +62,7 @@ pub async fn log_in(
     let who = Entrant::from(found);
     let logged_in = session::open(&app, &mut tx, who, login.device.as_ref(), &origin).await?;
     tx.commit().await?;
+    watch::after_login(&app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }
 

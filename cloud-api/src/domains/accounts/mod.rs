@@ -5,6 +5,9 @@
 
 mod callers;
 mod change_password;
+mod directory;
+mod directory_item;
+mod directory_store;
 mod external;
 mod factor;
 mod factor_store;
@@ -41,6 +44,7 @@ pub use jobs::ForgetLogins;
 pub use model::{Email, NewUser, Plan, Role, Status, User};
 pub use password::{Passwords, plain_text, text_block};
 pub use roster::tell_branch;
+pub use store::hold;
 pub use throttle::Throttle;
 pub use token::Tokens;
 
@@ -75,6 +79,8 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(second_factor::begin_second_factor))
         .routes(routes!(second_factor::confirm_second_factor))
         .routes(routes!(second_factor::disable_second_factor))
+        .routes(routes!(directory::list_accounts))
+        .routes(routes!(directory_item::read_user_account, directory_item::update_user_account))
 }
 
 /// What has no version: it is found by its name.
@@ -119,12 +125,26 @@ pub async fn identify(app: &App, token: &str, from: Option<ClientAddress>) -> Re
     Ok(found.caller)
 }
 
+/// Locks an account and logs all its devices out; its address, or none if it is not in use.
+pub async fn lock(
+    db: &mut PgConnection,
+    user: UserId,
+    now: OffsetDateTime,
+) -> sqlx::Result<Option<String>> {
+    let email = store::lock(db, user).await?;
+    if email.is_some() {
+        login_store::end_all(db, user, None, "locked", now).await?;
+    }
+    Ok(email)
+}
+
 /// Refuses whoever may not use their account.
 fn admit(app: &App, status: Status) -> Result<()> {
     match status {
         Status::Active => Ok(()),
         Status::Pending if !app.config.auth.require_verified_email => Ok(()),
         Status::Pending => Err(Error::Barred("email_not_verified")),
+        Status::Locked => Err(Error::Barred("account_locked")),
         Status::Suspended => Err(Error::Barred("account_suspended")),
         Status::Disabled => Err(Error::Barred("account_disabled")),
     }

@@ -39,6 +39,8 @@ pub enum Status {
     /// The address was not confirmed yet.
     Pending,
     Active,
+    /// It was used unusually; a new password unlocks it.
+    Locked,
     Suspended,
     Disabled,
 }

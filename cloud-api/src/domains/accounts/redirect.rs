@@ -7,6 +7,7 @@ use super::redirect_state::{COOKIE_NAME, LIFETIME_S, Return, State as SignInStat
 use super::session::{self, Entrant, LoggedIn};
 use super::token::{digest, random};
 use crate::app::App;
+use crate::domains::watch;
 use crate::http::{Error, Form, Json, Origin, Problem, Query, Result};
 use crate::ids::OrganizationId;
 use anyhow::Context;
@@ -183,6 +184,7 @@ async fn come_back(
         let who = arrive(app, &mut tx, &state, &back, origin).await?;
         let logged_in = session::open(app, &mut tx, who, None, origin).await?;
         tx.commit().await?;
+        watch::after_login(app, logged_in.user.id).await?;
         return Ok(Json(logged_in).into_response());
     };
     let (name, value) = match hand_over(app, &state, &to, &back, origin).await {

@@ -6,6 +6,7 @@ use super::session::{self, Entrant, LoggedIn, NO_LOGIN};
 use super::{admit, store, token};
 use crate::app::App;
 use crate::audit;
+use crate::domains::watch;
 use crate::http::{Json, Origin, Problem, Result, Valid};
 use crate::outside::mail::{self, Letter};
 use axum::extract::State;
@@ -55,6 +56,7 @@ pub async fn refresh_tokens(
         reused(&app, &mut tx, &presented, &origin).await?;
         tx.commit().await?;
         app.callers.forget(presented.user);
+        watch::after_reuse(&app, presented.user).await?;
         return Err(crate::http::Error::Unauthorized("refresh_token_reused"));
     }
     let found = store::by_id(&mut tx, presented.user, now).await?.ok_or(NO_LOGIN)?;

@@ -76,6 +76,7 @@ pub async fn register(
         .await
         .on_constraint("users_email_key", || Error::Conflict("email_taken"))?;
     if let Some(profile) = &new.profile {
+        profile.check(now.date())?;
         users::keep_profile(&mut tx, user.id, profile, now).await?;
     }
     let entry = audit::Entry::new("account.registered").by(user.id).of(organization);

@@ -47,6 +47,7 @@ pub async fn reset_password(
     store::set_hash(&mut tx, user.id, &hash).await?;
     // The letter arrived, so the address is theirs.
     store::verify_email(&mut tx, user.id, &found.email, now).await?;
+    store::unlock(&mut tx, user.id).await?;
     login_store::end_all(&mut tx, user.id, None, "password_reset", now).await?;
     let entry = audit::Entry::new("account.password_reset").by(user.id).on(user.id);
     audit::record(&mut tx, &entry.of(user.organization_id).from(&origin), now).await?;

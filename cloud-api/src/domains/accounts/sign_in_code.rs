@@ -4,6 +4,7 @@ use super::session::{self, Device, Entrant, LoggedIn};
 use super::token::digest;
 use super::{admit, identity_store, store};
 use crate::app::App;
+use crate::domains::watch;
 use crate::http::{Error, Json, Origin, Problem, Result, Valid};
 use axum::extract::State;
 use base64::Engine;
@@ -61,5 +62,6 @@ pub async fn exchange_code(
     let device = exchange.device.as_ref();
     let logged_in = session::open(&app, &mut tx, Entrant::from(found), device, &origin).await?;
     tx.commit().await?;
+    watch::after_login(&app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }

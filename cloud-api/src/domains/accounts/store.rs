@@ -240,3 +240,30 @@ pub async fn change_email(
     .await?;
     Ok(())
 }
+
+/// Keeps others from changing what belongs to somebody until the transaction ends.
+pub async fn hold(db: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    query_scalar!("SELECT id FROM users WHERE id = $1 FOR NO KEY UPDATE", user.0)
+        .fetch_one(db)
+        .await?;
+    Ok(())
+}
+
+/// `None` if it is not in use.
+pub async fn lock(db: &mut PgConnection, user: UserId) -> sqlx::Result<Option<String>> {
+    query_scalar!(
+        "UPDATE users SET status = 'locked' WHERE id = $1 AND status IN ('active', 'pending')
+         RETURNING email",
+        user.0,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Whoever got a letter and chose a new password is the owner again.
+pub async fn unlock(db: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    query!("UPDATE users SET status = 'active' WHERE id = $1 AND status = 'locked'", user.0)
+        .execute(db)
+        .await?;
+    Ok(())
+}

@@ -3,7 +3,7 @@
 use super::model::{Member, NewMember, Source};
 use super::value::{Reason, Reference};
 use crate::domains::accounts::Email;
-use crate::ids::{BranchId, MemberId, OrganizationId};
+use crate::ids::{BranchId, MemberId, OrganizationId, UserId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 
@@ -131,5 +131,40 @@ pub async fn set_removed(
     query!("UPDATE members SET removed_at = $2, updated_at = $2 WHERE id = $1", id.0, now)
         .execute(db)
         .await?;
+    Ok(())
+}
+
+/// The member who a user is.
+pub async fn of_user(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    user: UserId,
+) -> sqlx::Result<Option<Member>> {
+    let found =
+        query_scalar!("SELECT id FROM members WHERE user_id = $1 AND removed_at IS NULL", user.0);
+    let Some(id) = found.fetch_optional(&mut *db).await? else { return Ok(None) };
+    Ok(Some(by_id(db, organization, id).await?))
+}
+
+/// The member with this address who has no account, if there is exactly one.
+pub async fn without_account(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    email: &str,
+) -> sqlx::Result<Option<MemberId>> {
+    let found = query_scalar!(
+        "SELECT id FROM members
+         WHERE organization_id = $1 AND email = $2 AND user_id IS NULL AND removed_at IS NULL
+         LIMIT 2",
+        organization.0,
+        email,
+    );
+    let found = found.fetch_all(db).await?;
+    Ok(found.first().copied().filter(|_| found.len() == 1))
+}
+
+/// Says which account a member uses.
+pub async fn set_user(db: &mut PgConnection, id: MemberId, user: UserId) -> sqlx::Result<()> {
+    query!("UPDATE members SET user_id = $2 WHERE id = $1", id.0, user.0).execute(db).await?;
     Ok(())
 }

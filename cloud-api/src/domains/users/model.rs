@@ -1,7 +1,8 @@
 //! Profiles.
 
 use crate::domains::accounts::{Plan, Role, plain_text, text_block};
-use crate::ids::UserId;
+use crate::http::{Error, Result};
+use crate::ids::{FileId, UserId};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use time::{Date, OffsetDateTime};
@@ -28,7 +29,7 @@ pub enum FitnessLevel {
 }
 
 /// A profile as it is told. Everything may be left out.
-#[derive(Debug, Clone, Default, Deserialize, ToSchema, Validate)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema, Validate)]
 #[serde(default, deny_unknown_fields)]
 pub struct NewProfile {
     #[garde(length(chars, min = 1, max = 60), inner(custom(plain_text)))]
@@ -79,10 +80,39 @@ pub struct Profile {
     pub bio: Option<String>,
     pub location: Option<String>,
     pub time_zone: Option<String>,
+    /// The picture, for `GET /files/{id}`.
+    pub avatar_id: Option<FileId>,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_login_at: Option<OffsetDateTime>,
+}
+
+impl NewProfile {
+    /// What a profile tells.
+    pub fn of(profile: &Profile) -> Self {
+        Self {
+            first_name: profile.first_name.clone(),
+            last_name: profile.last_name.clone(),
+            date_of_birth: profile.date_of_birth,
+            gender: profile.gender,
+            fitness_level: profile.fitness_level,
+            bio: profile.bio.clone(),
+            location: profile.location.clone(),
+            time_zone: profile.time_zone.clone(),
+        }
+    }
+
+    /// Refuses days on which nobody who is alive was born.
+    pub fn check(&self, today: Date) -> Result<()> {
+        match self.date_of_birth {
+            Some(born) if born > today || born.year() < 1900 => {
+                let message = "is in the future, or before 1900".to_owned();
+                Err(Error::Field { field: "date_of_birth", code: "invalid", message })
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 time::serde::format_description!(date_format, Date, "[year]-[month]-[day]");

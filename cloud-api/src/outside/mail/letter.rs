@@ -24,6 +24,14 @@ pub enum Letter {
     TokenReused,
     /// The second factor was switched on or off.
     SecondFactorChanged { is_on: bool },
+    /// The archive of all data can be fetched.
+    ExportReady,
+    /// The account is to be erased.
+    DeletionAsked { when: String },
+    /// It is.
+    AccountErased,
+    /// The account was used unusually.
+    AccountLocked,
 }
 
 /// What the templates show.
@@ -42,75 +50,91 @@ struct Text<'a> {
     link: Option<(&'a str, &'a str)>,
 }
 
-/// Subject, paragraphs, and a link with what it does.
-type Parts<'a> = (&'static str, Vec<String>, Option<(&'static str, &'a str)>);
-
 impl Letter {
     /// The whole letter to somebody.
     pub fn render(&self, to: String) -> anyhow::Result<Rendered> {
-        let (subject, paragraphs, link) = self.parts();
+        let (subject, paragraphs, link) = (self.subject(), self.paragraphs(), self.link());
         let html = Html { subject, paragraphs: &paragraphs, link }.render()?;
         let text = Text { paragraphs: &paragraphs, link }.render()?;
         Ok(Rendered { to, subject: subject.to_owned(), text, html })
     }
 
-    fn parts(&self) -> Parts<'_> {
+    fn subject(&self) -> &'static str {
+        match self {
+            Self::VerifyEmail { .. } => "Confirm your e-mail address",
+            Self::ResetPassword { .. } => "Choose a new password",
+            Self::PasswordChanged => "Your password was changed",
+            Self::ConfirmNewEmail { .. } => "Confirm your new e-mail address",
+            Self::EmailChanged => "Your e-mail address was changed",
+            Self::NewDevice { .. } => "A new device logged in",
+            Self::TokenReused => "A device was logged out",
+            Self::SecondFactorChanged { is_on: true } => "Two-step login is on",
+            Self::SecondFactorChanged { is_on: false } => "Two-step login is off",
+            Self::ExportReady => "Your data is ready",
+            Self::DeletionAsked { .. } => "Your account will be deleted",
+            Self::AccountErased => "Your account was deleted",
+            Self::AccountLocked => "Your account was locked",
+        }
+    }
+
+    fn paragraphs(&self) -> Vec<String> {
         let plain = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
         match self {
-            Self::VerifyEmail { name, link } => (
-                "Confirm your e-mail address",
-                vec![format!("Welcome, {name}."), CONFIRM.to_owned()],
-                Some(("Confirm the address", link)),
-            ),
-            Self::ResetPassword { link } => (
-                "Choose a new password",
-                plain(&["Somebody, hopefully you, asked for a new password.", RESET]),
-                Some(("Choose a new password", link)),
-            ),
-            Self::PasswordChanged => (
-                "Your password was changed",
-                plain(&["Your password was changed, and all devices were logged out.", NOT_YOU]),
-                None,
-            ),
-            Self::ConfirmNewEmail { link } => (
-                "Confirm your new e-mail address",
-                plain(&["This address is to be the new one of your account.", CONFIRM]),
-                Some(("Confirm the address", link)),
-            ),
-            Self::EmailChanged => (
-                "Your e-mail address was changed",
-                plain(&["Your account has another e-mail address from now on.", NOT_YOU]),
-                None,
-            ),
-            Self::NewDevice { device, when } => (
-                "A new device logged in",
-                vec![format!("{device} logged in to your account at {when}."), NOT_YOU.to_owned()],
-                None,
-            ),
-            Self::TokenReused => (
-                "A device was logged out",
-                plain(&[
-                    "The login of one of your devices was used twice, so it was ended.",
-                    NOT_YOU,
-                ]),
-                None,
-            ),
-            Self::SecondFactorChanged { is_on: true } => (
-                "Two-step login is on",
-                plain(&["From now on, logging in needs a code of your app.", NOT_YOU]),
-                None,
-            ),
-            Self::SecondFactorChanged { is_on: false } => (
-                "Two-step login is off",
-                plain(&["From now on, logging in needs the password only.", NOT_YOU]),
-                None,
-            ),
+            Self::VerifyEmail { name, .. } => plain(&[&format!("Welcome, {name}."), CONFIRM]),
+            Self::ResetPassword { .. } => {
+                plain(&["Somebody, hopefully you, asked for a new password.", RESET])
+            }
+            Self::PasswordChanged => {
+                plain(&["Your password was changed, and all devices were logged out.", NOT_YOU])
+            }
+            Self::ConfirmNewEmail { .. } => {
+                plain(&["This address is to be the new one of your account.", CONFIRM])
+            }
+            Self::EmailChanged => {
+                plain(&["Your account has another e-mail address from now on.", NOT_YOU])
+            }
+            Self::NewDevice { device, when } => {
+                plain(&[&format!("{device} logged in to your account at {when}."), NOT_YOU])
+            }
+            Self::TokenReused => plain(&[
+                "The login of one of your devices was used twice, so it was ended.",
+                NOT_YOU,
+            ]),
+            Self::SecondFactorChanged { is_on: true } => {
+                plain(&["From now on, logging in needs a code of your app.", NOT_YOU])
+            }
+            Self::SecondFactorChanged { is_on: false } => {
+                plain(&["From now on, logging in needs the password only.", NOT_YOU])
+            }
+            Self::ExportReady => plain(&[READY, NOT_YOU]),
+            Self::DeletionAsked { when } => plain(&[
+                &format!("Your account and all that belongs to it will be erased on {when}."),
+                "Until then you can keep it: log in and restore it.",
+            ]),
+            Self::AccountErased => {
+                plain(&["Your account and all that belonged to it were erased. Good-bye."])
+            }
+            Self::AccountLocked => plain(&[LOCKED, "To unlock it, ask for a new password."]),
+        }
+    }
+
+    /// What it does, and where it leads.
+    fn link(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::VerifyEmail { link, .. } | Self::ConfirmNewEmail { link } => {
+                Some(("Confirm the address", link))
+            }
+            Self::ResetPassword { link } => Some(("Choose a new password", link)),
+            _ => None,
         }
     }
 }
 
 const CONFIRM: &str = "Please confirm this address. The link is good for one day.";
 const RESET: &str = "The link is good for one hour. If it was not you, nothing needs to be done.";
+const READY: &str = "The archive you asked for can be fetched in the app for some days.";
+const LOCKED: &str = "Your account was used in a way that does not look like you, so it was locked \
+                      and all devices were logged out.";
 const NOT_YOU: &str = "If this was not you, choose a new password at once and tell your gym.";
 
 #[cfg(test)]

@@ -1,0 +1,93 @@
+//! `/users/upload-avatar` and `/users/avatar`: the own picture.
+
+use super::picture;
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::domains::files::{self, FileKind, NewFile};
+use crate::http::{Caller, Json, Origin, Problem, Refusal, Result, Upload};
+use crate::ids::FileId;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is sent, as `multipart/form-data`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "for the API document only")]
+pub struct AvatarUpload {
+    /// A JPEG, PNG or WebP of 5 MiB at most.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+}
+
+/// The picture that was made of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Avatar {
+    /// For `GET /files/{id}`.
+    pub id: FileId,
+    /// Sizes there are: `large` (512 × 512) and `small` (96 × 96), both JPEG.
+    #[schema(example = json!(["large", "small"]))]
+    pub variants: Vec<&'static str>,
+}
+
+/// Upload a picture of oneself, in place of the former one. It is cut square and made anew: nothing of what cameras
+/// write into files is kept.
+#[utoipa::path(post, path = "/users/upload-avatar", tag = "users",
+    security(("bearer" = ["write:profile"])),
+    request_body(content = AvatarUpload, content_type = "multipart/form-data"),
+    extensions(("x-rate-limit" = json!({"limit": 30, "window_s": 3600}))),
+    responses(
+    (status = 201, body = Avatar),
+    (status = 413, body = Problem, content_type = "application/problem+json",
+     description = "`payload_too_large`: more than 5 MiB"),
+    (status = 415, body = Problem, content_type = "application/problem+json",
+     description = "`unsupported_media_type`: no multipart/form-data, or the file's content is no JPEG, PNG or WebP"),
+    (status = 422, body = Problem, content_type = "application/problem+json",
+     description = "`file` is missing, damaged, or has more than 40 million pixels")))]
+pub async fn upload_avatar(
+    State(app): State<App>,
+    caller: Caller,
+    origin: Origin,
+    upload: Upload,
+) -> Result<(StatusCode, Json<Avatar>)> {
+    if !picture::is_known(&upload.0) {
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            .detail("the file is no JPEG, PNG or WebP")
+            .into());
+    }
+    let pictures = picture::avatar(upload.0).await?;
+    let now = app.clock.now();
+    let new = NewFile { kind: FileKind::Avatar, content_type: "image/jpeg", expires_at: None };
+    let variants = pictures.iter().map(|(variant, _)| *variant).collect();
+    let former = files::avatar_of(&mut *app.db.acquire().await?, caller.user).await?;
+    let id = files::put(&app, caller.user, pictures).await?;
+    let mut tx = app.db.begin().await?;
+    files::replace_avatar(&mut tx, id, caller.user, &new, now).await?;
+    let entry = Entry::asked("avatar.changed", &caller, &origin).on(id);
+    audit::record(&mut tx, &entry, now).await?;
+    tx.commit().await?;
+    if let Some(former) = former {
+        files::discard(&app, caller.user, former).await;
+    }
+    Ok((StatusCode::CREATED, Json(Avatar { id, variants })))
+}
+
+/// Remove the picture of oneself.
+#[utoipa::path(delete, path = "/users/avatar", tag = "users",
+    security(("bearer" = ["write:profile"])), responses((status = 204)))]
+pub async fn remove_avatar(
+    State(app): State<App>,
+    caller: Caller,
+    origin: Origin,
+) -> Result<StatusCode> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if let Some(former) = files::avatar_of(&mut tx, caller.user).await? {
+        files::forget(&mut tx, former).await?;
+        let entry = Entry::asked("avatar.removed", &caller, &origin).on(former);
+        audit::record(&mut tx, &entry, now).await?;
+        tx.commit().await?;
+        files::discard(&app, caller.user, former).await;
+    }
+    Ok(StatusCode::NO_CONTENT)
+}

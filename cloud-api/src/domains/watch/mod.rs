@@ -1,0 +1,82 @@
+//! Watching for what owners of accounts do not do: logins at a rate or from places that nobody has, tokens that were
+//! copied, archives fetched again and again. What is noticed is written down; what is too much locks the account, and
+//! its owner is told by mail. Choosing a new password by a letter unlocks it.
+
+mod collection;
+mod model;
+mod store;
+
+pub use model::Rule;
+
+use crate::app::App;
+use crate::audit::{self, Entry};
+use crate::domains::accounts;
+use crate::events::outbox;
+use crate::http::{Error, Result};
+use crate::ids::UserId;
+use crate::outside::mail::{self, Letter};
+use serde_json::json;
+use sqlx::PgConnection;
+use time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(collection::list_security_events))
+}
+
+/// Looks at a login that has just been made; refuses it if it was one too many.
+pub async fn after_login(app: &App, user: UserId) -> Result<()> {
+    let since = app.clock.now() - model::LOGIN_WINDOW;
+    let seen = store::recent_logins(&mut *app.db.acquire().await?, user, since).await?;
+    match model::judge_logins(seen.logins, seen.addresses) {
+        Some(rule) => lock(app, user, rule).await,
+        None => Ok(()),
+    }
+}
+
+/// Notes that a used refresh token came again; more than a few times a day is too much.
+pub async fn after_reuse(app: &App, user: UserId) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    note(app, &mut tx, user, Rule::TokenReuse, false).await?;
+    let since = app.clock.now() - Duration::DAY;
+    let times = store::count(&mut tx, user, Rule::TokenReuse, since).await?;
+    tx.commit().await?;
+    if times >= model::MAX_REUSES { lock(app, user, Rule::TokenReuse).await } else { Ok(()) }
+}
+
+/// Looks at an archive that has just been asked for.
+pub async fn after_export(app: &App, user: UserId) -> Result<()> {
+    let since = app.clock.now() - Duration::DAY;
+    let asked = store::recent_exports(&mut *app.db.acquire().await?, user, since).await?;
+    if asked > model::MAX_EXPORTS { lock(app, user, Rule::ExportBurst).await } else { Ok(()) }
+}
+
+async fn note(
+    app: &App,
+    db: &mut PgConnection,
+    user: UserId,
+    rule: Rule,
+    is_locked: bool,
+) -> Result<()> {
+    let now = app.clock.now();
+    tracing::warn!(user_id = %user, rule = rule.name(), is_locked, "an account is used unusually");
+    store::insert(db, user, rule, is_locked, now).await?;
+    let data = json!({"rule": rule.name(), "is_locked": is_locked});
+    Ok(outbox::add(db, "account.used_unusually", Some(user), &data, now).await?)
+}
+
+/// Locks an account and logs all its devices out. Fails, since whoever asks may not go on.
+async fn lock(app: &App, user: UserId, rule: Rule) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    if let Some(email) = accounts::lock(&mut tx, user, now).await? {
+        note(app, &mut tx, user, rule, true).await?;
+        mail::queue(app, &mut tx, &email, Letter::AccountLocked).await?;
+        let entry = Entry::new("account.locked").on(user).detail(json!({"rule": rule.name()}));
+        audit::record(&mut tx, &entry, now).await?;
+        tx.commit().await?;
+    }
+    app.callers.forget(user);
+    Err(Error::Barred("account_locked"))
+}
