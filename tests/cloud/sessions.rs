@@ -249,6 +249,44 @@ async fn what_arrives_days_late_is_put_where_it_belongs() -> Result<()> {
     Ok(())
 }
 
+/// Nine days in which somebody is always inside: each comes before the one before leaves, and takes the machine late.
+fn never_empty(world: &World) -> Vec<Event> {
+    const HOUR: i64 = 3_600_000;
+    let mut events = Vec::new();
+    for (number, begin_h) in (0_u128..).zip((-9 * 24..-6).step_by(3)) {
+        let (member, begin) = (if number % 2 == 0 { ADA } else { BEN }, begin_h * HOUR);
+        let (stay, link) = (100 + 2 * number, 101 + 2 * number);
+        events.push((begin, world.deed(begin, check_in(stay, member))));
+        let taken = begin + 2 * HOUR;
+        events.push((taken, world.link(taken, link, member)));
+        let end = begin + 3 * HOUR + HOUR / 6;
+        events.push((end, world.deed(end, check_out(stay, member))));
+    }
+    events.sort_by_key(|(at, _)| *at);
+    events.into_iter().map(|(_, event)| event).collect()
+}
+
+#[tokio::test]
+async fn a_late_fact_of_a_branch_that_never_empties_changes_nothing_it_should_not() -> Result<()> {
+    let world = World::open().await?;
+    world.send(&world.north, 1, never_empty(&world)).await?;
+    let before = (world.stays().await?, world.links().await?);
+
+    // Somebody else's, a minute after one of those stays began seven days before.
+    let late = -26 * 3_600_000;
+    let other = MemberId(Uuid::from_u128(0xA3));
+    world.send(&world.south, 1, vec![world.deed(late, check_in(9, ADA))]).await?;
+    world.send(&world.south, 2, vec![world.deed(late + 1, check_in(8, other))]).await?;
+
+    tests::floor_oracle::check(&world.api.app.db).await?;
+    let long_ago = |spans: &[(u128, i64, Option<i64>, String)]| -> Vec<_> {
+        spans.iter().filter(|span| span.1 < late - 8 * 3_600_000).cloned().collect()
+    };
+    assert_eq!(long_ago(&world.stays().await?), long_ago(&before.0));
+    assert_eq!(long_ago(&world.links().await?), long_ago(&before.1));
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_ends_by_itself_is_ended_by_the_job_at_its_own_time() -> Result<()> {
     let world = World::open().await?;

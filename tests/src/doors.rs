@@ -86,7 +86,8 @@ pub async fn time_taps(
     Ok(times)
 }
 
-fn card(number: u32) -> Vec<u8> {
+/// The number of a member's card.
+pub fn card(number: u32) -> Vec<u8> {
     let [a, b, c, d] = number.to_be_bytes();
     vec![4, 1, 2, a, b, c, d]
 }

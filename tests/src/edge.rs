@@ -51,6 +51,14 @@ impl Edge {
         Ok(edge)
     }
 
+    /// The same in memory, if there is a tmpfs: for stories with very many commits.
+    pub fn in_memory() -> Result<Self> {
+        let own = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir())?;
+        let mut edge = Self::in_folder(own.path())?;
+        edge.own_folder = Some(own);
+        Ok(edge)
+    }
+
     /// An agent on a folder that is there, or will be made, and stays.
     pub fn in_folder(folder: &Path) -> Result<Self> {
         let ports = Ports {
@@ -273,10 +281,17 @@ impl Edge {
 
     /// Waits until nothing is left to send to the cloud.
     pub async fn drained(&self, limit: Duration) -> Result<()> {
-        wait::until_true("the journal is drained", limit, || async {
+        wait::until_true_at_last("the journal is drained", limit, || async {
             Ok(self.metric(metrics::BACKLOG).await? == 0.0)
         })
         .await
+    }
+
+    /// The end of what it has logged.
+    pub fn log_tail(&self) -> String {
+        let text = self.log_text();
+        let lines: Vec<&str> = text.lines().collect();
+        format!("log of the agent: {}", lines[lines.len().saturating_sub(20)..].join("\n"))
     }
 
     /// What it has logged.

@@ -10,6 +10,7 @@ pub mod db;
 pub mod demo;
 pub mod doors;
 pub mod edge;
+pub mod floor_oracle;
 pub mod gym;
 pub mod http;
 pub mod ledger;

@@ -47,13 +47,18 @@ impl Scene {
 
     /// The same over a certain database.
     pub async fn over(db: Db) -> Result<Self> {
+        Self::with(db, Edge::new()?).await
+    }
+
+    /// The same with a certain edge, which is not enrolled yet.
+    pub async fn with(db: Db, edge: Edge) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut cloud = Cloud::over(&db.url(), folder.path())?;
         cloud.start().await?;
         let pool = db.pool().await?;
         let site = Site::open(&pool).await?;
         let link = ChaosLink::start(cloud.address()).await?;
-        let mut edge = Edge::new()?;
+        let mut edge = edge;
         edge.env(TELEMETRY_INTERVAL, &2_000);
         edge.enroll(&format!("http://{}", link.address()), &site.enroll_code().await?).await?;
         Ok(Self { edge, link, cloud, site, pool, folder, db })

@@ -7,7 +7,7 @@ use cloud_api::config::Auth;
 use cloud_api::domains::accounts::{self, NewUser, Passwords, Role};
 use cloud_api::domains::devices::{self, DeviceKind, MachineType, NewDevice};
 use cloud_api::domains::edges::{self, Order};
-use cloud_api::domains::members::{self, Member, NewMember, Proof, Source, Terms};
+use cloud_api::domains::members::{self, Member, NewMember, Proof, Source, Terms, import};
 use cloud_api::domains::sessions::{self, Wanted};
 use cloud_api::domains::{branches, organizations};
 use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId};
@@ -16,6 +16,7 @@ use protocol::sync::commands::Target;
 use protocol::sync::entry;
 use protocol::sync::roster::ReaderPlace;
 use sqlx::PgPool;
+use std::fmt::Write as _;
 use std::time::Duration;
 use time::macros::date;
 
@@ -40,6 +41,16 @@ impl Site {
         let branch = branches::open(&mut tx, organization.id, &name, "UTC", now).await?;
         tx.commit().await?;
         Ok(Self { db: db.clone(), organization: organization.id, branch: branch.id, name })
+    }
+
+    /// Opens another branch of the same organization.
+    pub async fn beside(&self) -> Result<Self> {
+        let name = format!("Branch {}", uuid::Uuid::now_v7());
+        let mut tx = self.db.begin().await?;
+        let now = Clock::system().now();
+        let branch = branches::open(&mut tx, self.organization, &name, "UTC", now).await?;
+        tx.commit().await?;
+        Ok(Self { branch: branch.id, name, ..self.clone() })
     }
 
     /// Adds machines; their logins.
@@ -86,6 +97,28 @@ impl Site {
         Ok(self.member_with(name, &cards).await?.id)
     }
 
+    /// Adds many members at once, "Member 0" and so on, each with a card.
+    pub async fn members(&self, cards: impl Iterator<Item = Vec<u8>>) -> Result<()> {
+        let mut file = String::from("reference,display_name,valid_from,card_uids\n");
+        for (number, card) in cards.enumerate() {
+            writeln!(file, "M{number},Member {number},2026-01-01,{}", hex::encode_upper(card))?;
+        }
+        let mut tx = self.db.begin().await?;
+        let now = Clock::system().now();
+        let (gym, bytes) = (self.organization, file.as_bytes());
+        let imported = import::import(&mut tx, gym, bytes, now, &mut |_| {}).await;
+        imported.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+        Ok(tx.commit().await?)
+    }
+
+    /// From now on edges that ask what is new get a snapshot of everything.
+    pub async fn forget_changes(&self) -> Result<()> {
+        let forget =
+            "UPDATE branch_versions SET forgotten_version = version + 1 WHERE branch_id = $1";
+        sqlx::query(forget).bind(self.branch.0).execute(&self.db).await?;
+        Ok(())
+    }
+
     /// The same with any cards and phones.
     pub async fn member_with(&self, name: &str, proofs: &[Proof]) -> Result<Member> {
         let (reference, email, source) = (None, None, Source::Desk);
@@ -125,14 +158,19 @@ impl Site {
 
     /// Adds a reader that speaks for itself, on a machine.
     pub async fn reader_at(&self, code: &str, machine: &str) -> Result<Login> {
-        let (reader, login) = self.add(&new(code, DeviceKind::Reader)?).await?;
-        let machine = self.device(machine).await?;
+        let login = self.reader(code).await?;
+        self.place(code, machine).await?;
+        Ok(login)
+    }
+
+    /// Puts a reader on a machine.
+    pub async fn place(&self, reader: &str, machine: &str) -> Result<()> {
+        let (reader, machine) = (self.device(reader).await?, self.device(machine).await?);
         let mut tx = self.db.begin().await?;
         let place = ReaderPlace::Machine(machine.into());
         let placed = devices::place_reader(&mut tx, self.branch, reader, place).await;
         placed.map_err(|error| anyhow::anyhow!("{error:?}"))?;
-        tx.commit().await?;
-        Ok(login)
+        Ok(tx.commit().await?)
     }
 
     /// The device with this code.

@@ -22,6 +22,8 @@ pub struct TestClock {
 /// Where an agent's clocks stand beside the computer's.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct Step {
+    /// The clocks stand, at these two.
+    pub stands: bool,
     /// Wall clock.
     pub wall_ms: i64,
     /// Monotonic clock.
@@ -37,10 +39,21 @@ pub struct Step {
 impl Step {
     /// A computer without a clock battery that was switched on some minutes ago: both clocks count from zero.
     pub fn in_1970(boot: u64) -> Self {
+        Self::going_on_in_1970(boot, AFTER_POWER_ON_MS)
+    }
+
+    /// The same computer so long after it was switched on, standing still.
+    pub fn standing_in_1970(boot: u64, mono_ms: i64) -> Self {
+        Self { stands: true, wall_ms: mono_ms, mono_ms, synced: Some(false), boot: Some(boot) }
+    }
+
+    /// The same going on from there.
+    pub fn going_on_in_1970(boot: u64, mono_ms: i64) -> Self {
         let now = Clock::system().stamp();
         Self {
-            wall_ms: AFTER_POWER_ON_MS - now.wall_ms,
-            mono_ms: AFTER_POWER_ON_MS.saturating_sub_unsigned(now.mono_ms),
+            stands: false,
+            wall_ms: mono_ms - now.wall_ms,
+            mono_ms: mono_ms.saturating_sub_unsigned(now.mono_ms),
             synced: Some(false),
             boot: Some(boot),
         }

@@ -8,10 +8,24 @@ use tokio::time::{Instant, sleep};
 
 /// How often a condition is looked at.
 const PAUSE: Duration = Duration::from_millis(5);
+/// The same for what takes minutes, and whose looks cost something.
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 
 /// Waits until `probe` gives a value, or says what did not happen within `limit`. Errors are asked again, except
 /// that a program has [`Ended`].
-pub async fn until<T, F, Fut>(what: &str, limit: Duration, mut probe: F) -> Result<T>
+pub async fn until<T, F, Fut>(what: &str, limit: Duration, probe: F) -> Result<T>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<Option<T>>>,
+{
+    look_again(what, (limit, PAUSE), probe).await
+}
+
+async fn look_again<T, F, Fut>(
+    what: &str,
+    (limit, pause): (Duration, Duration),
+    mut probe: F,
+) -> Result<T>
 where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<Option<T>>>,
@@ -29,7 +43,7 @@ where
                 Ok(_) => bail!("not within {limit:?}: {what}"),
             }
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
     }
 }
 
@@ -40,6 +54,19 @@ where
     Fut: Future<Output = Result<bool>>,
 {
     until(what, limit, || {
+        let asked = probe();
+        async { Ok(asked.await?.then_some(())) }
+    })
+    .await
+}
+
+/// The same, looking less often.
+pub async fn until_true_at_last<F, Fut>(what: &str, limit: Duration, mut probe: F) -> Result<()>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<bool>>,
+{
+    look_again(what, (limit, LONG_PAUSE), || {
         let asked = probe();
         async { Ok(asked.await?.then_some(())) }
     })

@@ -128,7 +128,7 @@ impl Decide for Judge {
         self.clerk.enrolments.pass(stamp.mono_ms);
         if kept.book.has_local() {
             let roster = self.access.registry.roster().read();
-            kept.book.settle(&roster);
+            kept.book.settle(&roster, self.access.registry.roster().tellings());
         }
         let rules = self.clerk.rules.current(&self.access.registry, &policy);
         let floor_ms = self.access.clock.trusted().floor_ms();

@@ -7,7 +7,7 @@ use protocol::sync::roster::{
     CredentialKind, CredentialRecord, Member, ReaderPlace, RosterItem, RosterKind,
 };
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ pub struct Roster(Arc<Shared>);
 struct Shared {
     view: RwLock<View>,
     confirmed_ms: AtomicI64,
+    tellings: AtomicU64,
 }
 
 const NEVER: i64 = i64::MIN;
@@ -26,7 +27,7 @@ const NEVER: i64 = i64::MIN;
 impl Default for Roster {
     fn default() -> Self {
         let (view, confirmed_ms) = (RwLock::default(), AtomicI64::new(NEVER));
-        Self(Arc::new(Shared { view, confirmed_ms }))
+        Self(Arc::new(Shared { view, confirmed_ms, tellings: AtomicU64::new(0) }))
     }
 }
 
@@ -58,7 +59,13 @@ impl Roster {
 
     /// The cloud has said so. The former moment.
     pub fn confirm(&self, now_ms: i64) -> Option<i64> {
+        self.0.tellings.fetch_add(1, Relaxed);
         Some(self.0.confirmed_ms.swap(now_ms, Relaxed)).filter(|&ms| ms != NEVER)
+    }
+
+    /// How often the cloud has said so since the start.
+    pub fn tellings(&self) -> u64 {
+        self.0.tellings.load(Relaxed)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, View> {

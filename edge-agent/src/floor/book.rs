@@ -3,14 +3,18 @@
 
 use super::line::{Line, Shift};
 use super::local::Local;
+use super::rebuild::{Lost, Told, mend};
+use super::usual::LinkTimes;
 use crate::access::View;
 use crate::journal::{DELETE_FLOOR, FLOOR, PUT_FLOOR};
+use protocol::ids::BranchId;
 use protocol::rules::{Effect, Rules, State};
 use protocol::time::Stamp;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
 const LINE: u8 = 10;
+const LINK_TIMES: u8 = 14;
 
 /// The state, and what of it is on disk.
 #[derive(Debug, Default)]
@@ -19,9 +23,16 @@ pub struct Book {
     pub state: State,
     /// What staff changed here.
     pub local: Local,
+    /// How long machines were lent lately.
+    pub link_times: LinkTimes,
     line: Option<Line>,
     saved: State,
     saved_local: BTreeMap<(u8, [u8; 16]), Vec<u8>>,
+    saved_link_times: LinkTimes,
+    /// The cloud has everything before this key of the journal.
+    acked: u64,
+    lost: Lost,
+    told: Option<Told>,
     is_changed: bool,
 }
 
@@ -37,12 +48,34 @@ impl Book {
         }
         let effects = self.state.advance(rules, line.at(stamp.mono_ms));
         self.is_changed |= !effects.is_empty();
+        self.link_times.note(&effects);
         effects
     }
 
     /// Unix milliseconds of a monotonic time, as far as the floor knows.
     pub fn at(&self, mono_ms: u64) -> i64 {
         self.line.map_or(i64::MIN, |line| line.at(mono_ms))
+    }
+
+    /// Whether rows could not be read.
+    pub fn is_damaged(&self) -> bool {
+        self.lost != Lost::Nothing
+    }
+
+    /// Takes what the journal still tells of, to make lost rows anew as soon as the branch's rules are known.
+    pub fn mend_by(&mut self, told: Told) {
+        self.told = Some(told);
+    }
+
+    /// Makes lost rows anew.
+    pub fn mend(&mut self, rules: &Rules, branch: BranchId) {
+        let Some(told) = self.told.take() else { return };
+        let lost = std::mem::take(&mut self.lost);
+        let anew = told.fold(rules, branch, self.line);
+        let rows = mend(&mut self.state, &lost, &anew);
+        self.state.resume(self.state.now_ms().max(anew.now_ms()));
+        self.is_changed = true;
+        tracing::error!(rows, "rows of the floor were lost and made anew from the journal");
     }
 
     /// How the floor's time goes on.
@@ -56,8 +89,17 @@ impl Book {
     }
 
     /// Forgets of staff's changes what the cloud has told back.
-    pub fn settle(&mut self, roster: &View) {
-        self.is_changed |= self.local.settle(roster);
+    pub fn settle(&mut self, roster: &View, tellings: u64) {
+        self.local.sent(self.acked, tellings);
+        self.is_changed |= self.local.settle(roster, tellings);
+    }
+
+    /// Everything is journaled before one key, and the cloud has everything before another.
+    pub fn journaled(&mut self, end: u64, acked: u64) {
+        self.acked = acked;
+        if !self.local.is_settled() {
+            self.local.journaled(end);
+        }
     }
 
     /// Something is about to be changed.
@@ -94,6 +136,10 @@ impl Book {
         for (kind, id) in self.saved_local.keys().filter(|key| !local.contains_key(*key)) {
             delete.execute(params![kind, id])?;
         }
+        if self.link_times != self.saved_link_times {
+            let value = postcard::to_allocvec(&self.link_times).unwrap_or_default();
+            put.execute(params![LINK_TIMES, [0_u8; 16], value])?;
+        }
         if let Some(line) = self.line {
             let value = postcard::to_allocvec(&(line, self.state.now_ms())).unwrap_or_default();
             put.execute(params![LINE, [0_u8; 16], value])?;
@@ -106,6 +152,7 @@ impl Book {
         if self.is_changed {
             self.saved.clone_from(&self.state);
             self.saved_local = self.local.rows();
+            self.saved_link_times.clone_from(&self.link_times);
             self.is_changed = false;
         }
     }
@@ -114,6 +161,7 @@ impl Book {
     pub fn unsaved(&mut self) {
         self.saved = State::default();
         self.saved_local.clear();
+        self.saved_link_times = LinkTimes::default();
         self.is_changed = true;
     }
 
@@ -121,12 +169,22 @@ impl Book {
     pub fn become_like(&mut self, newer: &Self) {
         self.state.clone_from(&newer.state);
         self.local.clone_from(&newer.local);
+        self.link_times.clone_from(&newer.link_times);
         self.line = newer.line;
         self.is_changed = true;
     }
 
-    /// Reads the table. A row that cannot be used is left out.
+    /// Reads the table. A row that cannot be used is left out, and noted as lost.
     pub fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let read = self.read(connection);
+        if read.is_err() {
+            self.lost = Lost::Everything;
+        }
+        read
+    }
+
+    fn read(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut lost = Vec::new();
         let mut statement = connection.prepare(FLOOR)?;
         let mut rows = statement.query([])?;
         let mut line = None;
@@ -135,15 +193,21 @@ impl Book {
                 (row.get(0)?, row.get(1)?, row.get(2)?);
             if kind == LINE {
                 line = postcard::from_bytes::<(Line, i64)>(&value).ok();
+            } else if kind == LINK_TIMES {
+                self.link_times = postcard::from_bytes(&value).unwrap_or_default();
             } else if !self.local.take_row(kind, id, &value)
                 && let Err(error) = self.state.take_row(kind, id, &value)
             {
                 tracing::error!(kind, %error, "a row of the floor is not usable");
+                lost.push((kind, id));
             }
         }
         if let Some((kept, now_ms)) = line {
             self.line = Some(kept);
             self.state.resume(now_ms);
+        }
+        if !lost.is_empty() {
+            self.lost = Lost::Rows(lost);
         }
         self.is_changed = true;
         self.saved();

@@ -54,6 +54,7 @@ impl<'a> Desk<'a> {
         stamp: Stamp,
         floor_ms: i64,
     ) -> Self {
+        book.mend(rules, branch);
         let effects = book.follow(rules, stamp, floor_ms);
         Self { book, rules, branch, stamp, effects }
     }
@@ -100,6 +101,7 @@ impl<'a> Desk<'a> {
         let fact = Fact { key, branch: self.branch, deed };
         let (state, _) = self.book.change();
         let effects = state.step(self.rules, &fact);
+        self.book.link_times.note(&effects);
         self.effects.extend(effects);
     }
 

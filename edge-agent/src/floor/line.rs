@@ -45,6 +45,11 @@ impl Line {
         wall_at(mono_ms, self.offset_ms)
     }
 
+    /// Whether it is of this start of the computer.
+    pub fn is_of(&self, boot: u64) -> bool {
+        self.boot == boot
+    }
+
     fn begin(stamp: Stamp, floor_ms: i64) -> Self {
         let now_ms = if stamp.synced { stamp.wall_ms } else { stamp.wall_ms.max(floor_ms) };
         Self {

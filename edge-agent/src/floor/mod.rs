@@ -10,8 +10,10 @@ mod line;
 mod local;
 mod orders;
 mod picture;
+mod rebuild;
 mod request;
 mod task;
+mod usual;
 mod view;
 
 pub use book::Book;
@@ -21,5 +23,6 @@ pub use handle::{Floor, Parts};
 pub use local::{Local, LocalCard};
 pub use picture::{Painter, Picture, SeenTap};
 pub use protocol::ids::UserId as StaffId;
+pub use rebuild::Told;
 pub use request::{Asker, FloorAnswer, FloorRefusal, FloorRequest, Petition};
 pub use view::{FloorView, MachineView, RosterView, SessionView};

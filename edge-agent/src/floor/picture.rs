@@ -3,6 +3,7 @@
 use super::book::Book;
 use super::line::Line;
 use super::local::Local;
+use super::usual::LinkTimes;
 use protocol::access::decision::Warning;
 use protocol::ids::{DeviceId, MemberId, TapId};
 use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome};
@@ -20,6 +21,7 @@ pub struct Picture {
     pub state: State,
     pub local: Local,
     pub line: Option<Line>,
+    pub link_times: LinkTimes,
     pub taps: VecDeque<SeenTap>,
 }
 
@@ -74,6 +76,7 @@ impl Painter {
             state: book.state.clone(),
             local: book.local.clone(),
             line: book.line(),
+            link_times: book.link_times.clone(),
             taps: self.taps.clone(),
         }));
     }

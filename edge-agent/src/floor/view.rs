@@ -9,9 +9,6 @@ use protocol::sync::entry::{DeviceKind, DeviceState};
 use protocol::sync::state::{LiveDevice, LiveSample};
 use std::collections::HashMap;
 
-/// What a link of a machine lasts, where nobody knows better.
-const USUAL_LINK_MS: i64 = 20 * 60_000;
-
 /// The floor.
 #[derive(Debug, Clone, Default)]
 pub struct FloorView {
@@ -91,6 +88,7 @@ impl FloorView {
         let now_ms = picture.line.map_or(picture.state.now_ms(), |line| line.at(mono_ms));
         let roster = inner.registry.roster().read();
         let machines = inner.registry.all();
+        let usual_ms = picture.link_times.usual_ms();
         let machines = machines.iter().filter(|device| device.kind == DeviceKind::Machine);
         let machines = machines.map(|device| {
             let known = picture.state.machine(device.id);
@@ -101,7 +99,7 @@ impl FloorView {
                 code: device.code.to_string(),
                 name: device.name.clone(),
                 is_locked,
-                ..machine(device.id, known, live, &roster, now_ms)
+                ..machine(device.id, known, live, &roster, (now_ms, usual_ms))
             }
         });
         let machines = machines.collect();
@@ -141,7 +139,7 @@ fn machine(
     known: Option<&Machine>,
     live: Option<&LiveDevice>,
     roster: &View,
-    now_ms: i64,
+    (now_ms, usual_ms): (i64, i64),
 ) -> MachineView {
     let link = known.and_then(|known| known.link.clone());
     let offer = known.and_then(|known| known.offer);
@@ -152,7 +150,7 @@ fn machine(
         name: String::new(),
         state: live.map_or(DeviceState::Offline, |live| live.state),
         error: live.and_then(|live| live.error.clone()),
-        wait_ms: known.and_then(|known| wait_ms(known, now_ms)),
+        wait_ms: known.and_then(|known| wait_ms(known, now_ms, usual_ms)),
         link: link.map(|link| (link.clone(), name(roster, link.member))),
         offer: offer.map(|offer| (offer, name(roster, offer.member))),
         queue: queue.iter().map(|member| (*member, name(roster, *member))).collect(),
@@ -163,15 +161,15 @@ fn machine(
 }
 
 /// Everybody before is assumed to take as long as usual.
-fn wait_ms(machine: &Machine, now_ms: i64) -> Option<i64> {
+fn wait_ms(machine: &Machine, now_ms: i64, usual_ms: i64) -> Option<i64> {
     if !machine.is_usable() {
         return None;
     }
     let used_ms = machine.link.as_ref().map(|link| now_ms.saturating_sub(link.since_ms));
-    let left_ms = used_ms.map_or(0, |used_ms| (USUAL_LINK_MS - used_ms).max(0));
+    let left_ms = used_ms.map_or(0, |used_ms| (usual_ms - used_ms).max(0));
     let before = machine.queue.len() + usize::from(machine.offer.is_some());
     let before = i64::try_from(before).unwrap_or(i64::MAX);
-    Some(left_ms.saturating_add(before.saturating_mul(USUAL_LINK_MS)))
+    Some(left_ms.saturating_add(before.saturating_mul(usual_ms)))
 }
 
 fn name(roster: &View, member: MemberId) -> String {

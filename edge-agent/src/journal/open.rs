@@ -75,7 +75,8 @@ impl Found {
 
     fn durable(config: &JournalConfig, store: Store) -> Self {
         let config = config.clone();
-        let (notices, aside, exile) = (Vec::new(), None, None);
+        let lost = store.memory.book.is_damaged().then(floor_lost);
+        let (notices, aside, exile) = (lost.into_iter().collect(), None, None);
         Self { config, store, mode: Mode::Durable, notices, aside, exile }
     }
 
@@ -90,7 +91,9 @@ impl Found {
         store.save_memory()?;
         let detail = format!("{error:#}; the old file is {}", aside.display());
         let found = Self::durable(config, store);
-        Ok(Self { notices: vec![("journal_set_aside", detail)], aside: Some(aside), ..found })
+        let mut found = found;
+        found.notices.insert(0, ("journal_set_aside", detail));
+        Ok(Self { aside: Some(aside), ..found })
     }
 
     /// The same journal on a memory disk. What is committed to it is not safe, so nothing of it is acked.
@@ -120,6 +123,12 @@ impl Found {
         found.exile = Some(Exile::from(home, topics));
         Ok(Self { mode: Mode::Memory, notices: vec![("journal_in_memory", detail)], ..found })
     }
+}
+
+/// What staff should know when rows of the floor were lost.
+fn floor_lost() -> (&'static str, String) {
+    let detail = "who is inside was partly lost and is worked out anew; have a look at the floor";
+    ("floor_rebuilt", detail.to_owned())
 }
 
 /// A file that may not be written in a folder that may: somebody has locked it, and a new one can take its place.

@@ -85,6 +85,10 @@ pub const FLOOR: &str = "SELECT kind, id, value FROM floor ORDER BY kind, id";
 pub const PUT_FLOOR: &str = "INSERT OR REPLACE INTO floor (kind, id, value) VALUES (?1, ?2, ?3)";
 pub const DELETE_FLOOR: &str = "DELETE FROM floor WHERE kind = ?1 AND id = ?2";
 
+/// Facts and what devices said, for a floor that has to be made anew.
+pub const TOLD: &str =
+    concat!("SELECT ", entry_columns!(), " FROM entries WHERE class IN (1, 2) ORDER BY pos");
+
 pub const COUNTED_REJECTS: &str = "SELECT device, event FROM counted_rejects ORDER BY device";
 pub const PUT_COUNTED_REJECT: &str =
     "INSERT OR REPLACE INTO counted_rejects (device, event) VALUES (?1, ?2)";
@@ -115,7 +119,7 @@ pub fn version(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// Every statement above.
 #[cfg(test)]
-pub const ALL: [&str; 38] = [
+pub const ALL: [&str; 39] = [
     LAST_EVENTS,
     INSERT_ENTRY,
     RESTORE_ENTRY,
@@ -148,6 +152,7 @@ pub const ALL: [&str; 38] = [
     FLOOR,
     PUT_FLOOR,
     DELETE_FLOOR,
+    TOLD,
     COUNTED_REJECTS,
     PUT_COUNTED_REJECT,
     DELETE_COUNTED_REJECT,

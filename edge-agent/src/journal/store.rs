@@ -14,6 +14,7 @@ use super::quota;
 use super::repeats;
 use super::restore::SALVAGING;
 use super::schema;
+use crate::floor::Told;
 use anyhow::{Context, Result};
 use protocol::sync::entry::{Body, Event};
 use rusqlite::{Connection, OptionalExtension};
@@ -64,6 +65,7 @@ impl Store {
         quota::limit_pages(&connection, config.limits.max_bytes)?;
         let mut memory = Memory::default();
         memory.load(&connection)?;
+        mend_floor(&connection, &mut memory);
         memory.devices.load_copy(&devices::copy_of(path));
         let repeats_behind = load_repeats(&connection, &mut memory).context("reading repeats")?;
         let mut epochs = Epochs::load(&connection).context("reading epochs")?;
@@ -118,6 +120,7 @@ impl Store {
                 book.load(&connection),
             ];
             let lost = read.iter().filter(|result| result.is_err()).count();
+            mend_floor(&connection, &mut memory);
             let repeats = load_repeats(&connection, &mut memory);
             tracing::warn!(lost, repeats_lost = repeats.is_err(), "tables of a broken journal");
             epochs = Epochs::load(&connection).unwrap_or_default();
@@ -199,6 +202,26 @@ fn mark(connection: &Connection, name: &str) -> rusqlite::Result<u64> {
     let value =
         connection.query_row(schema::MARK, [name], |row| row.get::<_, i64>(0)).optional()?;
     Ok(value.unwrap_or(0).cast_unsigned())
+}
+
+/// Where rows of the floor are lost, reads what the entries tell of it, as far as they can be read.
+fn mend_floor(connection: &Connection, memory: &mut Memory) {
+    if !memory.book.is_damaged() {
+        return;
+    }
+    let mut told = Told::default();
+    let read = connection.prepare(schema::TOLD).and_then(|mut statement| {
+        for entry in statement.query_map([], Entry::read)? {
+            if let Some(Ok(event)) = entry?.map(|entry| Event::decode(&entry.payload)) {
+                told.take_in(&event);
+            }
+        }
+        Ok(())
+    });
+    if let Err(error) = read {
+        tracing::error!(%error, "not every entry could be read for the floor");
+    }
+    memory.book.mend_by(told);
 }
 
 /// Reads the snapshot and what is behind it.

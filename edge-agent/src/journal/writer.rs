@@ -93,6 +93,9 @@ impl Writer {
             if tick <= now {
                 tick = now + TICK;
                 self.tick();
+                if !self.has_pending() {
+                    self.tell_book();
+                }
                 self.look_home(now);
             }
             if self.due().is_some_and(|due| due <= now) {
@@ -248,6 +251,7 @@ impl Writer {
             Some(exile) => exile.wait(sealed.group.take_acks()),
             None => sealed.group.tell(),
         }
+        self.tell_book();
         let position =
             Position { epoch: lock(&self.epochs).current().epoch, seq: written.last_seq };
         self.out.committed.send_replace(position);
@@ -256,6 +260,14 @@ impl Writer {
             // Nobody listening is fine.
             let _ = self.out.items.send(Arc::new(Committed { position, items }));
         }
+    }
+
+    /// What staff changed counts until the cloud has it.
+    pub(super) fn tell_book(&mut self) {
+        let epochs = lock(&self.epochs);
+        let (end, acked) =
+            (epochs.current().pos(epochs.current().last_seq + 1), epochs.acked_pos());
+        self.memory.book.journaled(end, acked);
     }
 
     fn recover(&mut self, error: &StoreError) {

@@ -58,6 +58,24 @@ enum Change {
 }
 
 impl Disk {
+    /// A disk that holds the files of a folder, all of them synced long ago.
+    pub fn holding(folder: &Path) -> Result<Self> {
+        let mut disk = Self::default();
+        for file in std::fs::read_dir(folder)? {
+            let file = file?;
+            // What is mapped into memory is made anew by each start.
+            let is_shared_memory = file.file_name().to_string_lossy().ends_with("-shm");
+            if file.file_type()?.is_file() && !is_shared_memory {
+                let safe = std::fs::read(file.path())?;
+                let length = safe.len() as u64;
+                disk.files.push(File { safe, length, changes: Changes::default() });
+                disk.names.insert(file.file_name(), disk.files.len() - 1);
+            }
+        }
+        disk.safe_names.clone_from(&disk.names);
+        Ok(disk)
+    }
+
     /// The program did this, with its files in `folder`.
     pub fn apply(&mut self, event: &Event, folder: &Path) {
         match event {
@@ -203,6 +221,17 @@ fn set_name(names: &mut BTreeMap<OsString, usize>, name: OsString, file: Option<
 pub struct Found(BTreeMap<OsString, Vec<u8>>);
 
 impl Found {
+    /// Makes these the only files of a folder; folders in it stay.
+    pub fn replace_those_of(&self, folder: &Path) -> Result<()> {
+        for file in std::fs::read_dir(folder)? {
+            let file = file?;
+            if file.file_type()?.is_file() {
+                std::fs::remove_file(file.path())?;
+            }
+        }
+        self.write_to(folder)
+    }
+
     /// Puts them into a folder.
     pub fn write_to(&self, folder: &Path) -> Result<()> {
         for (name, bytes) in &self.0 {

@@ -3,8 +3,8 @@
 //! part of the rest, torn into sectors. The journal is opened on it: whatever was acked before that moment has to
 //! be there. The same test has to notice a journal that does not sync.
 
-mod disk;
-mod recording;
+pub mod disk;
+pub mod recording;
 
 use anyhow::{Context as _, Result, ensure};
 use disk::Disk;

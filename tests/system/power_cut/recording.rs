@@ -42,8 +42,20 @@ pub fn record(folder: &Path, synchronous: &str) -> Result<Vec<Event>> {
         .context("strace is needed for the power-cut test: apt-get install strace")?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "the recorded program failed: {error}");
+    read(&trace, folder)
+}
+
+/// How to record a program: it is to be the last argument of this. The end of the recorder ends it.
+pub fn recorder(trace: &str) -> [&str; 13] {
+    let recorded = ["setpriv", "--pdeathsig", "KILL", "--"];
+    let [set, death, kill, end] = recorded;
+    ["strace", "-f", "-xx", "-s", "70000", "-e", CALLS, "-o", trace, set, death, kill, end]
+}
+
+/// What a recorded program did to the files of a folder.
+pub fn read(trace: &Path, folder: &Path) -> Result<Vec<Event>> {
     let mut parser = Parser { folder: folder.to_owned(), ..Parser::default() };
-    for line in std::fs::read_to_string(&trace)?.lines() {
+    for line in std::fs::read_to_string(trace)?.lines() {
         parser.line(line);
     }
     Ok(parser.events.into_iter().flatten().collect())
@@ -116,7 +128,8 @@ impl Parser {
 
     fn opened(&mut self, arguments: &str, strings: &[Vec<u8>], file: i64, place: usize) {
         let Some(path) = strings.first().map(|name| path(name)) else { return };
-        if !path.starts_with(&self.folder) || path.to_string_lossy().ends_with("-shm") {
+        let is_here = path == self.folder || path.parent() == Some(&*self.folder);
+        if !is_here || path.to_string_lossy().ends_with("-shm") {
             return;
         }
         let appends = arguments.contains("O_APPEND");

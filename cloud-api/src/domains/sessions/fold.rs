@@ -18,8 +18,10 @@ const LONGEST_MS: i64 = 7 * 86_400_000;
 
 /// Folds every fact of an organization that is not folded yet, and lets the time pass there.
 pub async fn settle(app: &App, organization: OrganizationId) -> anyhow::Result<()> {
+    // First: branches believe the roster again as soon as what their staff did is here.
+    take_over::take_over(app, organization).await?;
     while settle_some(app, organization).await? {}
-    take_over::take_over(app, organization).await
+    Ok(())
 }
 
 /// Whether there may be more.
@@ -36,24 +38,27 @@ async fn settle_some(app: &App, organization: OrganizationId) -> anyhow::Result<
     branches.extend(store::also_concerned(&mut tx, &new).await?);
     let rules = store::rules(&mut tx, organization).await?;
     let state = store::state(&mut tx, &branches).await?;
+    let is_full = i64::try_from(new.len())? == AT_ONCE;
     let is_late = new.iter().any(|fact| fact.key.at_ms < state.now_ms());
     let folded = if is_late {
         anew(&mut tx, &rules, branches, &new, until_ms).await?
     } else {
-        go_on(&rules, branches, state, &new, until_ms)
+        go_on(&rules, branches, state, new, until_ms)
     };
     rows::write(&mut tx, &folded.branches, &folded.outcome, &folded.state).await?;
     store::keep(&mut tx, &rules, &folded.branches, &folded.state).await?;
-    store::folded(&mut tx, &new).await?;
+    store::folded(&mut tx, &folded.facts).await?;
     for (session, stay) in folded.outcome.moved() {
         requests::end_stay(&mut tx, session, stay, &app.clock).await?;
     }
     tx.commit().await?;
-    Ok(i64::try_from(new.len())? == AT_ONCE)
+    Ok(is_full)
 }
 
 /// What folding came to, and for which branches.
 struct Folded {
+    /// Those that are not new among them were folded before.
+    facts: Vec<Fact>,
     branches: BTreeSet<BranchId>,
     state: State,
     outcome: Outcome,
@@ -63,18 +68,19 @@ fn go_on(
     rules: &Rules,
     branches: BTreeSet<BranchId>,
     mut state: State,
-    facts: &[Fact],
+    facts: Vec<Fact>,
     until_ms: i64,
 ) -> Folded {
     let mut outcome = Outcome::default();
-    for fact in facts {
+    for fact in &facts {
         outcome.take_in(state.step(rules, fact));
     }
     outcome.take_in(state.advance(rules, until_ms.max(state.now_ms())));
-    Folded { branches, state, outcome }
+    Folded { facts, branches, state, outcome }
 }
 
-/// From the last moment before the earliest new fact at which nobody was inside.
+/// From the last moment before the earliest new fact at which nobody was inside; where there was none for long, with those
+/// who were inside then.
 async fn anew(
     db: &mut PgConnection,
     rules: &Rules,
@@ -100,6 +106,14 @@ async fn anew(
     for fact in store::conditions(db, &branches, from_ms).await? {
         state.step(rules, &fact);
     }
+    state.advance(rules, from_ms);
+    let (stays, links) = rows::spanning(db, &branches, from_ms).await?;
+    for (branch, stay) in stays {
+        state.adopt_session(rules, branch, stay);
+    }
+    for (branch, machine, link) in links {
+        state.adopt_link(branch, machine, link);
+    }
     let facts = store::facts_since(db, &branches, from_ms).await?;
-    Ok(go_on(rules, branches, state, &facts, until_ms))
+    Ok(go_on(rules, branches, state, facts, until_ms))
 }

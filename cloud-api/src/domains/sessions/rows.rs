@@ -1,9 +1,10 @@
 //! SQL of what facts were folded to: stays, links, queues, and whose sets are.
 
-use super::outcome::Outcome;
-use super::store::ids;
+use super::outcome::{Lent, Outcome};
+use super::store::{AT_ONCE, ids};
 use crate::clock::at_ms;
 use crate::ids::{BranchId, DeviceId, MemberId};
+use protocol::ids as wire;
 use protocol::rules::State;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use std::collections::BTreeSet;
@@ -81,6 +82,47 @@ pub async fn quiet_before(
 
 const MAX_STEPS: usize = 500;
 
+/// Stays (branch, and id, member, begin) and links (branch, machine, and id, member, begin).
+type Spanning = (
+    Vec<(wire::BranchId, (wire::SessionId, wire::MemberId, i64))>,
+    Vec<(wire::BranchId, wire::DeviceId, (wire::LinkId, wire::MemberId, i64))>,
+);
+
+/// What had begun before a moment and had not ended by then.
+pub async fn spanning(
+    db: &mut PgConnection,
+    branches: &BTreeSet<BranchId>,
+    at: i64,
+) -> sqlx::Result<Spanning> {
+    let stays = query!(
+        r#"SELECT id, member_id, branch_id,
+                  floor(extract(epoch FROM started_at) * 1000)::bigint AS "since_ms!"
+           FROM gym_sessions
+           WHERE branch_id = ANY($1) AND started_at < $2 AND (ended_at IS NULL OR ended_at >= $2)"#,
+        &ids(branches),
+        at_ms(at),
+    );
+    let links = query!(
+        r#"SELECT id, member_id, machine_id, branch_id,
+                  floor(extract(epoch FROM started_at) * 1000)::bigint AS "since_ms!"
+           FROM links
+           WHERE branch_id = ANY($1) AND started_at < $2 AND (ended_at IS NULL OR ended_at >= $2)"#,
+        &ids(branches),
+        at_ms(at),
+    );
+    let stays = stays.fetch_all(&mut *db).await?.into_iter();
+    let links = links.fetch_all(db).await?.into_iter();
+    let stays = stays.map(|row| {
+        let stay = (wire::SessionId(row.id), wire::MemberId(row.member_id), row.since_ms);
+        (wire::BranchId(row.branch_id), stay)
+    });
+    let links = links.map(|row| {
+        let link = (wire::LinkId(row.id), wire::MemberId(row.member_id), row.since_ms);
+        (wire::BranchId(row.branch_id), wire::DeviceId(row.machine_id), link)
+    });
+    Ok((stays.collect(), links.collect()))
+}
+
 /// Takes away what was folded of a stretch that is folded anew.
 pub async fn forget_since(
     db: &mut PgConnection,
@@ -125,24 +167,37 @@ pub async fn write(
 }
 
 async fn write_stays(db: &mut PgConnection, outcome: &Outcome, is_open: bool) -> sqlx::Result<()> {
-    for (id, stay) in outcome.stays.iter().filter(|(_, stay)| stay.end.is_none() == is_open) {
+    let stays: Vec<_> =
+        outcome.stays.iter().filter(|(_, stay)| stay.end.is_none() == is_open).collect();
+    for some in stays.chunks(AT_ONCE) {
+        let each = some.iter();
         query!(
             "INSERT INTO gym_sessions (id, member_id, branch_id, started_at, ended_at, end_reason)
-             VALUES ($1, $2, $3, $4, $5, $6)
+             SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[],
+                                  $5::timestamptz[], $6::text[])
              ON CONFLICT ON CONSTRAINT gym_sessions_pkey
              DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
                            end_reason = excluded.end_reason",
-            id.0,
-            stay.member.0,
-            stay.branch.0,
-            at_ms(stay.since_ms),
-            stay.end.map(|(until_ms, _)| at_ms(until_ms)),
-            stay.end.map(|(_, why)| why),
+            &each.clone().map(|(id, _)| id.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, stay)| stay.member.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, stay)| stay.branch.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, stay)| at_ms(stay.since_ms)).collect::<Vec<_>>(),
+            &each.clone().map(|(_, stay)| ended_at(stay.end)).collect::<Vec<_>>()
+                as &[Option<OffsetDateTime>],
+            &each.map(|(_, stay)| end_reason(stay.end)).collect::<Vec<_>>() as &[Option<String>],
         )
         .execute(&mut *db)
         .await?;
     }
     Ok(())
+}
+
+fn ended_at(end: Option<(i64, &'static str)>) -> Option<OffsetDateTime> {
+    end.map(|(until_ms, _)| at_ms(until_ms))
+}
+
+fn end_reason(end: Option<(i64, &'static str)>) -> Option<String> {
+    end.map(|(_, why)| why.to_owned())
 }
 
 async fn write_links(
@@ -151,22 +206,27 @@ async fn write_links(
     state: &State,
     is_open: bool,
 ) -> sqlx::Result<()> {
-    for (id, lent) in outcome.links.iter().filter(|(_, lent)| lent.end.is_none() == is_open) {
-        let branch = state.machine(lent.machine).map(|machine| machine.branch.0);
+    let links: Vec<_> =
+        outcome.links.iter().filter(|(_, lent)| lent.end.is_none() == is_open).collect();
+    let branch = |lent: &Lent| state.machine(lent.machine).map(|machine| machine.branch.0);
+    for some in links.chunks(AT_ONCE) {
+        let each = some.iter();
         query!(
             "INSERT INTO links
                (id, member_id, machine_id, branch_id, started_at, ended_at, end_reason)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[],
+                                  $5::timestamptz[], $6::timestamptz[], $7::text[])
              ON CONFLICT ON CONSTRAINT links_pkey
              DO UPDATE SET started_at = excluded.started_at, ended_at = excluded.ended_at,
                            end_reason = excluded.end_reason",
-            id.0,
-            lent.member.0,
-            lent.machine.0,
-            branch.unwrap_or(Uuid::nil()),
-            at_ms(lent.since_ms),
-            lent.end.map(|(until_ms, _)| at_ms(until_ms)),
-            lent.end.map(|(_, why)| why),
+            &each.clone().map(|(id, _)| id.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, lent)| lent.member.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, lent)| lent.machine.0).collect::<Vec<_>>(),
+            &each.clone().map(|(_, lent)| branch(lent).unwrap_or(Uuid::nil())).collect::<Vec<_>>(),
+            &each.clone().map(|(_, lent)| at_ms(lent.since_ms)).collect::<Vec<_>>(),
+            &each.clone().map(|(_, lent)| ended_at(lent.end)).collect::<Vec<_>>()
+                as &[Option<OffsetDateTime>],
+            &each.map(|(_, lent)| end_reason(lent.end)).collect::<Vec<_>>() as &[Option<String>],
         )
         .execute(&mut *db)
         .await?;
@@ -180,18 +240,39 @@ async fn write_sets(
     branches: &BTreeSet<BranchId>,
     outcome: &Outcome,
 ) -> sqlx::Result<()> {
-    for (set, owner) in &outcome.sets {
-        let (epoch, seq) = set.0.as_u64_pair();
+    let (sets, all): (Vec<_>, _) = (outcome.sets.iter().collect(), ids(branches));
+    for some in sets.chunks(AT_ONCE) {
+        let each = some.iter();
+        let owners: Vec<_> = each.clone().map(|(_, owner)| **owner).collect();
+        let members: Vec<_> = owners.iter().map(|own| own.map(|(member, _)| member.0)).collect();
+        let links: Vec<_> = owners.iter().map(|own| own.map(|(_, link)| link.0)).collect();
+        let named: Vec<_> = each.clone().map(|(set, _)| set.0).collect();
         query!(
-            "UPDATE finished_sets SET member_id = $2, link_id = $3
-             WHERE branch_id = ANY($1)
-               AND (set_id = $4 OR (set_id IS NULL AND epoch = $5 AND seq = $6))",
-            &ids(branches),
-            owner.map(|(member, _)| member.0),
-            owner.map(|(_, link)| link.0),
-            set.0,
-            epoch.cast_signed(),
-            seq.cast_signed(),
+            "UPDATE finished_sets SET member_id = owned.member_id, link_id = owned.link_id
+             FROM UNNEST($2::uuid[], $3::uuid[], $4::uuid[]) AS owned (set_id, member_id, link_id)
+             WHERE branch_id = ANY($1) AND finished_sets.set_id = owned.set_id",
+            &all,
+            &named,
+            &members as &[Option<Uuid>],
+            &links as &[Option<Uuid>],
+        )
+        .execute(&mut *db)
+        .await?;
+        let (epochs, seqs): (Vec<_>, Vec<_>) = each
+            .map(|(set, _)| set.0.as_u64_pair())
+            .map(|(epoch, seq)| (epoch.cast_signed(), seq.cast_signed()))
+            .unzip();
+        query!(
+            "UPDATE finished_sets SET member_id = owned.member_id, link_id = owned.link_id
+             FROM UNNEST($2::bigint[], $3::bigint[], $4::uuid[], $5::uuid[])
+                  AS owned (epoch, seq, member_id, link_id)
+             WHERE branch_id = ANY($1) AND finished_sets.set_id IS NULL
+               AND finished_sets.epoch = owned.epoch AND finished_sets.seq = owned.seq",
+            &all,
+            &epochs,
+            &seqs,
+            &members as &[Option<Uuid>],
+            &links as &[Option<Uuid>],
         )
         .execute(&mut *db)
         .await?;

@@ -108,32 +108,45 @@ impl NewAct {
 
 /// A fact that is there already stays as it is.
 pub async fn insert_facts(db: &mut PgConnection, facts: &[NewFact]) -> sqlx::Result<()> {
-    for fact in facts {
-        let (kind, member, machine) = parties(&fact.deed);
-        query!(
-            "INSERT INTO facts
-               (edge_id, epoch, seq, part, branch_id, boot, mono_ms, at_ms, is_dated, received_at,
-                kind, member_id, machine_id, deed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-             ON CONFLICT ON CONSTRAINT facts_pkey DO NOTHING",
-            fact.edge,
-            fact.epoch,
-            fact.seq,
-            fact.part,
-            fact.branch.0,
-            fact.boot,
-            fact.mono_ms,
-            fact.at_ms,
-            fact.is_dated,
-            fact.received_at,
-            kind,
-            member.map(|member| member.0),
-            machine.map(|machine| machine.0),
-            fact.content,
-        )
-        .execute(&mut *db)
-        .await?;
+    for facts in facts.chunks(AT_ONCE) {
+        insert_some_facts(db, facts).await?;
     }
+    Ok(())
+}
+
+/// Rows per statement.
+pub(super) const AT_ONCE: usize = 5_000;
+
+async fn insert_some_facts(db: &mut PgConnection, facts: &[NewFact]) -> sqlx::Result<()> {
+    let each = facts.iter();
+    let parties: Vec<_> = each.clone().map(|fact| parties(&fact.deed)).collect();
+    query!(
+        "INSERT INTO facts
+           (edge_id, epoch, seq, part, branch_id, boot, mono_ms, at_ms, is_dated, received_at,
+            kind, member_id, machine_id, deed)
+         SELECT * FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[], $5::uuid[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::boolean[], $10::timestamptz[],
+            $11::text[], $12::uuid[], $13::uuid[], $14::bytea[])
+         ON CONFLICT ON CONSTRAINT facts_pkey DO NOTHING",
+        &each.clone().map(|fact| fact.edge).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.epoch).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.seq).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.part).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.branch.0).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.boot).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.mono_ms).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.at_ms).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.is_dated).collect::<Vec<_>>(),
+        &each.clone().map(|fact| fact.received_at).collect::<Vec<_>>(),
+        &parties.iter().map(|(kind, _, _)| (*kind).to_owned()).collect::<Vec<_>>(),
+        &parties.iter().map(|(_, member, _)| member.map(|id| id.0)).collect::<Vec<_>>()
+            as &[Option<Uuid>],
+        &parties.iter().map(|(_, _, machine)| machine.map(|id| id.0)).collect::<Vec<_>>()
+            as &[Option<Uuid>],
+        &each.map(|fact| fact.content.clone()).collect::<Vec<_>>(),
+    )
+    .execute(db)
+    .await?;
     Ok(())
 }
 
@@ -279,7 +292,7 @@ pub async fn folded(db: &mut PgConnection, facts: &[Fact]) -> sqlx::Result<()> {
          FROM UNNEST($1::uuid[], $2::bigint[], $3::bigint[], $4::smallint[])
               AS key (edge_id, epoch, seq, part)
          WHERE facts.edge_id = key.edge_id AND facts.epoch = key.epoch
-           AND facts.seq = key.seq AND facts.part = key.part",
+           AND facts.seq = key.seq AND facts.part = key.part AND NOT is_folded",
         &each.clone().map(|key| key.origin.id).collect::<Vec<_>>(),
         &each.clone().map(|key| key.origin.epoch.cast_signed()).collect::<Vec<_>>(),
         &each.clone().map(|key| (key.seq / PARTS).cast_signed()).collect::<Vec<_>>(),

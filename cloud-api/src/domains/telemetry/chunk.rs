@@ -22,6 +22,8 @@ pub struct Chunk {
     pub from: OffsetDateTime,
     pub to: OffsetDateTime,
     pub count: i32,
+    /// The latest monotonic time at which one of them was taken.
+    pub last_mono_ms: u64,
     /// Hours whose roll-ups depend on it.
     pub hours: BTreeSet<OffsetDateTime>,
     pub columns: Vec<u8>,
@@ -56,6 +58,7 @@ impl Chunk {
             from: OffsetDateTime::UNIX_EPOCH,
             to: OffsetDateTime::UNIX_EPOCH,
             count: 0,
+            last_mono_ms: 0,
             hours: BTreeSet::new(),
             columns: delivery.columns,
         };
@@ -71,6 +74,7 @@ impl Chunk {
         self.offset_ms = offset_ms;
         self.count = i32::try_from(samples.len()).unwrap_or(i32::MAX);
         self.hours.clear();
+        self.last_mono_ms = samples.iter().map(|timed| timed.mono_ms).max().unwrap_or(0);
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         for timed in &samples {
             let taken_ms = taken_ms(timed, offset_ms);

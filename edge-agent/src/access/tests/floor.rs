@@ -6,7 +6,7 @@ use crate::journal::BatchLimits;
 use protocol::ids::MemberId;
 use protocol::mqtt::payloads::{DecisionAction, DecisionMessage, DecisionOutcome, LinkMessage};
 use protocol::rules::Deed;
-use protocol::sync::entry::{DeviceState, DeviceStatus};
+use protocol::sync::entry::{DeviceState, DeviceStatus, Event};
 use protocol::sync::roster::{CredentialKind, ReaderPlace, ReaderRecord, RosterItem};
 
 pub const ADA: MemberId = MemberId(Uuid::from_u128(1));
@@ -196,6 +196,65 @@ async fn what_holds_is_there_after_a_restart_though_its_facts_were_sent_and_dele
     assert_eq!(restarted.tap(AT_ROWER, 3, &plain()).await.reason, "machine_taken");
     restarted.later(60_000);
     assert_eq!(restarted.did(DOOR, 4, &plain()).await, DecisionAction::CheckOut);
+}
+
+/// What staff are told at a start on a floor whose rows were changed by this statement, and what holds then.
+async fn after_damage(statement: &str) -> (Arc<Picture>, Arc<Picture>, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut branch = floor(folder.path()).await;
+    branch.tap(DOOR, 1, &plain()).await;
+    branch.tap(AT_ROWER, 2, &bens()).await;
+    let before = branch.until(|picture| picture.state.machine_of(BEN).is_some()).await;
+    let path = branch.journal.path();
+    branch.journal.clone().close().await;
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch(statement).unwrap();
+    drop(file);
+
+    let restarted = branch.restarted(folder.path()).await;
+    restarted.journal.let_time_pass().await.unwrap();
+    let after = restarted.until(|picture| picture.state.sessions().count() == 2).await;
+    let batch = restarted.journal.read_batch(BatchLimits::default()).await.unwrap();
+    let mut notices = Vec::new();
+    for batch in batch.into_iter().chain(next(&restarted).await) {
+        let events = batch.events.iter().map(|event| Event::decode(&event.event).unwrap().body);
+        notices.extend(events.filter_map(|body| match body {
+            Body::Notice(notice) => Some(notice.code),
+            _ => None,
+        }));
+    }
+    (before, after, notices)
+}
+
+async fn next(branch: &Branch) -> Option<protocol::sync::batch::Batch> {
+    let batch = branch.journal.read_batch(BatchLimits::default()).await.unwrap()?;
+    branch.journal.acked(batch.epoch, batch.last_seq).await;
+    branch.journal.read_batch(BatchLimits::default()).await.unwrap()
+}
+
+#[tokio::test]
+async fn rows_of_the_floor_that_cannot_be_read_are_made_anew_and_staff_are_told() {
+    for damage in
+        ["UPDATE floor SET value = x'00' WHERE kind < 10", "UPDATE floor SET value = x'01'"]
+    {
+        let (before, after, notices) = after_damage(damage).await;
+
+        let inside = |picture: &Picture| -> Vec<_> {
+            picture.state.sessions().map(|(member, session)| (member, session.id)).collect()
+        };
+        assert_eq!(inside(&after), inside(&before), "{damage}");
+        assert_eq!(after.state.machine_of(BEN), Some(ROWER));
+        assert!(notices.iter().any(|code| code == "floor_rebuilt"), "{notices:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_floor_table_that_is_gone_is_made_anew_from_the_file_that_is_set_aside() {
+    let (before, after, notices) = after_damage("ALTER TABLE floor RENAME TO elsewhere").await;
+
+    assert_eq!(after.state.sessions().count(), before.state.sessions().count());
+    assert!(notices.iter().any(|code| code == "journal_set_aside"), "{notices:?}");
+    assert!(notices.iter().any(|code| code == "floor_rebuilt"), "{notices:?}");
 }
 
 #[tokio::test]

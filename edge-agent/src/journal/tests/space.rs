@@ -82,12 +82,14 @@ async fn over_its_quota_the_journal_thins_and_accounts_for_every_sample() {
 async fn when_thinning_is_not_enough_the_oldest_goes_and_taps_stay() {
     let kit = Kit::new();
     let mut config = kit.config();
-    config.limits.max_bytes = 104 * 1024;
+    // Clearly less than the taps take: how the rest lies in its pages, which hangs on when there was time to thin, makes no
+    // difference to what has to go.
+    config.limits.max_bytes = 64 * 1024;
     let (journal, _) = kit.open_with(config);
 
     fill(&kit, &journal, 600, 1).await;
     let stats = journal.stats();
-    wait_until(|| stats.borrow().samples_dropped > 25_000).await;
+    wait_until(|| stats.borrow().samples_dropped > 29_000).await;
 
     let batches = all(&journal).await;
     let (arrived, missing, taps) = account(&batches);

@@ -1,7 +1,8 @@
 //! Only with the feature `test-clock`, which no gym ever runs: a running agent believes what a file says of the time.
 //!
 //! `GYMWIRE_TEST_CLOCK` names the file, e.g. `{"wall_ms": -86400000}`; it is read at every look at the clock, so
-//! whoever replaces it by renaming steps the time at once. Timers of the runtime go on as they are.
+//! whoever replaces it by renaming steps the time at once. With `"stands": true` the clocks do not move by themselves:
+//! they show what the file says. Timers of the runtime go on as they are.
 
 use protocol::time::Stamp;
 use serde::Deserialize;
@@ -17,6 +18,8 @@ pub struct Steps(Option<PathBuf>);
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Step {
+    /// The clocks stand, and the next two are what they show.
+    stands: bool,
     /// Added to the wall clock.
     wall_ms: i64,
     /// Added to the monotonic clock.
@@ -55,10 +58,11 @@ impl Step {
     }
 
     fn apply(&self, stamp: Stamp) -> Stamp {
+        let (mono_ms, wall_ms) = if self.stands { (0, 0) } else { (stamp.mono_ms, stamp.wall_ms) };
         Stamp {
             boot: self.boot.unwrap_or(stamp.boot),
-            mono_ms: stamp.mono_ms.saturating_add_signed(self.mono_ms),
-            wall_ms: stamp.wall_ms.saturating_add(self.wall_ms),
+            mono_ms: mono_ms.saturating_add_signed(self.mono_ms),
+            wall_ms: wall_ms.saturating_add(self.wall_ms),
             synced: self.synced.unwrap_or(stamp.synced),
         }
     }
@@ -83,6 +87,13 @@ mod tests {
 
         assert_eq!(back, Stamp { mono_ms: 1_000, wall_ms: 0, ..NOW });
         assert_eq!(other, Stamp { boot: 2, synced: true, ..NOW });
+    }
+
+    #[test]
+    fn a_clock_that_stands_shows_what_the_file_says() {
+        let stands = stepped(r#"{"stands": true, "wall_ms": 300, "mono_ms": 60}"#);
+
+        assert_eq!(stands, Stamp { mono_ms: 60, wall_ms: 300, ..NOW });
     }
 
     #[test]

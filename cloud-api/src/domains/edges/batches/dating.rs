@@ -43,12 +43,17 @@ pub async fn settle(
             store::learn_offset(db, edge, stamp).await?;
         }
         if !known.contains_key(boot) {
+            place_earlier(db, edge, stamp, now).await?;
             jobs::enqueue(db, &Redate { edge, boot: *boot }, now).await?;
         }
     }
-    let undated = store::offsets(db, edge, batch.undated_boots().into_iter()).await?;
+    let undated = batch.undated_boots();
+    let known = store::offsets(db, edge, undated.keys().copied()).await?;
     let offsets: HashMap<_, _> =
-        undated.into_iter().map(|(boot, (offset_ms, _))| (boot, offset_ms)).collect();
+        known.into_iter().map(|(boot, (offset_ms, _))| (boot, offset_ms)).collect();
+    for (boot, last_mono_ms) in undated.iter().filter(|(boot, _)| !offsets.contains_key(boot)) {
+        store::note_undated(db, edge, *boot, *last_mono_ms).await?;
+    }
     for chunk in batch.chunks.iter_mut().filter(|chunk| !chunk.is_dated) {
         if let Some(&offset_ms) = offsets.get(&chunk.boot) {
             chunk.date(offset_ms)?;
@@ -56,6 +61,30 @@ pub async fn settle(
         }
     }
     Ok(Offsets(offsets))
+}
+
+/// Starts before this one whose time nobody will ever know: each ends when the next one begins, as if the computer had never
+/// been off. The edge's own floor counts the same way.
+async fn place_earlier(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    synced: &Stamp,
+    now: OffsetDateTime,
+) -> anyhow::Result<()> {
+    let mut begun_ms = synced.offset_ms();
+    let mut placed = Vec::new();
+    for (boot, last_mono_ms) in store::take_undated(db, edge, synced.boot).await? {
+        let wall_ms = begun_ms;
+        let end = Stamp { boot, mono_ms: last_mono_ms, wall_ms, synced: false };
+        begun_ms = end.offset_ms();
+        store::learn_offset(db, edge, &end).await?;
+        placed.push(boot);
+    }
+    // The oldest first: what comes later is then folded behind it.
+    for boot in placed.into_iter().rev() {
+        jobs::enqueue(db, &Redate { edge, boot }, now).await?;
+    }
+    Ok(())
 }
 
 /// A clock that is slewed drifts by milliseconds; only a real correction is worth learning.

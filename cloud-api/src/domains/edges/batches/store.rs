@@ -126,6 +126,43 @@ pub async fn learn_offset(db: &mut PgConnection, edge: EdgeId, stamp: &Stamp) ->
     Ok(())
 }
 
+/// Remembers a boot that nobody can date yet.
+pub async fn note_undated(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    boot: u64,
+    last_mono_ms: u64,
+) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO edge_undated_boots (edge_id, boot, last_mono_ms) VALUES ($1, $2, $3)
+         ON CONFLICT ON CONSTRAINT edge_undated_boots_pkey
+         DO UPDATE SET last_mono_ms = greatest(edge_undated_boots.last_mono_ms, $3)",
+        edge.0,
+        boot.cast_signed(),
+        last_mono_ms.cast_signed(),
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes the boots that were never dated, the latest first, with the last that is known of each. `dated` is dated now.
+pub async fn take_undated(
+    db: &mut PgConnection,
+    edge: EdgeId,
+    dated: u64,
+) -> sqlx::Result<Vec<(u64, u64)>> {
+    let mut taken = query!(
+        "DELETE FROM edge_undated_boots WHERE edge_id = $1 RETURNING boot, n, last_mono_ms",
+        edge.0,
+    )
+    .fetch_all(db)
+    .await?;
+    taken.sort_by_key(|row| std::cmp::Reverse(row.n));
+    let others = taken.into_iter().filter(|row| row.boot.cast_unsigned() != dated);
+    Ok(others.map(|row| (row.boot.cast_unsigned(), row.last_mono_ms.cast_unsigned())).collect())
+}
+
 pub async fn set_aside(
     db: &mut PgConnection,
     delivery: Delivery,

@@ -112,10 +112,17 @@ impl Unpacked {
         }
     }
 
-    /// Every boot that something without a date is of.
-    pub fn undated_boots(&self) -> Vec<u64> {
-        let chunks = self.chunks.iter().filter(|chunk| !chunk.is_dated).map(|chunk| chunk.boot);
+    /// Every boot that something without a date is of, with the latest monotonic time of it.
+    pub fn undated_boots(&self) -> BTreeMap<u64, u64> {
+        let chunks = self.chunks.iter().filter(|chunk| !chunk.is_dated);
+        let chunks = chunks.map(|chunk| (chunk.boot, chunk.last_mono_ms));
         let stamps = self.events.values().map(|(event, _)| event.stamp);
-        chunks.chain(stamps.filter(|stamp| !stamp.synced).map(|stamp| stamp.boot)).collect()
+        let stamps = stamps.filter(|stamp| !stamp.synced).map(|stamp| (stamp.boot, stamp.mono_ms));
+        let mut boots: BTreeMap<u64, u64> = BTreeMap::new();
+        for (boot, mono_ms) in chunks.chain(stamps) {
+            let last = boots.entry(boot).or_default();
+            *last = mono_ms.max(*last);
+        }
+        boots
     }
 }
