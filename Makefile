@@ -37,7 +37,7 @@ screenshots: setup ## Pictures of every page of the staff into docs/screenshots
 	@cargo build --workspace --all-features --bins
 	@"$(CARGO_TARGET_DIR)/debug/screenshots" docs/screenshots
 
-soak: setup ## The long versions of the fault tests (1 000 kills)
+soak: setup ## The long versions of the fault tests (1 000 kills, a month at 1 Hz)
 	@packaging/test.sh soak
 
 fuzz-api: setup ## Made-up requests against the API document, with schemathesis (SECONDS=60)

@@ -13,8 +13,8 @@ use tests::{floor_oracle, wait};
 use uuid::Uuid;
 
 const KILLS: u64 = 6;
-const MEMBERS: u32 = 12;
-const MACHINES: u32 = 4;
+const MEMBERS: u32 = 6;
+const MACHINES: u32 = 10;
 /// Cards that are presented between two kills.
 const TAPS: u64 = 60;
 const DRAIN_LIMIT: Duration = Duration::from_mins(1);

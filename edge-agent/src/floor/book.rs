@@ -169,6 +169,7 @@ impl Book {
     pub fn become_like(&mut self, newer: &Self) {
         self.state.clone_from(&newer.state);
         self.local.clone_from(&newer.local);
+        self.local.moved();
         self.link_times.clone_from(&newer.link_times);
         self.line = newer.line;
         self.is_changed = true;
@@ -199,7 +200,10 @@ impl Book {
                 && let Err(error) = self.state.take_row(kind, id, &value)
             {
                 tracing::error!(kind, %error, "a row of the floor is not usable");
-                lost.push((kind, id));
+                // What a newer agent keeps there is no loss.
+                if kind <= LINK_TIMES {
+                    lost.push((kind, id));
+                }
             }
         }
         if let Some((kept, now_ms)) = line {

@@ -98,6 +98,11 @@ impl Local {
         self.locked.contains(&machine)
     }
 
+    /// From now on another journal file is written to, with keys of its own.
+    pub fn moved(&mut self) {
+        self.ways.clear();
+    }
+
     /// Everything is journaled before this key.
     pub fn journaled(&mut self, end: u64) {
         let members = self.blocks.keys().map(|member| member.0);

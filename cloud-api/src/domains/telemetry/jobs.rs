@@ -5,7 +5,7 @@ use super::store;
 use crate::app::App;
 use crate::domains::{activity, sessions};
 use crate::ids::EdgeId;
-use crate::jobs::Job;
+use crate::jobs::{self, Job};
 use protocol::sync::batch::MachineTelemetry;
 use protocol::time::Stamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,7 @@ impl Job for Redate {
         };
         activity::redate(&mut db, self.edge, self.boot, offset_ms).await?;
         sessions::redate(&mut db, self.edge, self.boot, offset_ms).await?;
+        jobs::enqueue(&mut db, &sessions::Pass, app.clock.now()).await?;
         drop(db);
         while self.redate_some(app, offset_ms).await? {}
         Ok(())
