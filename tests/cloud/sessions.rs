@@ -249,6 +249,36 @@ async fn what_arrives_days_late_is_put_where_it_belongs() -> Result<()> {
     Ok(())
 }
 
+/// A deed of a start of the edge's computer, so long after it; only some starts know the time.
+fn stamped(boot: u64, mono_ms: u64, wall_ms: Option<i64>, deed: Deed) -> Event {
+    let in_1970 = mono_ms.cast_signed();
+    let (wall_ms, synced) = (wall_ms.unwrap_or(in_1970), wall_ms.is_some());
+    let stamp = Stamp { boot, mono_ms, wall_ms, synced };
+    Event { stamp, source: Source::Edge, body: Body::Deed(deed) }
+}
+
+#[tokio::test]
+async fn starts_that_never_knew_the_time_are_placed_before_the_one_that_does() -> Result<()> {
+    let world = World::open().await?;
+    let first = vec![
+        stamped(5, 10_000, None, check_in(1, ADA)),
+        stamped(5, 70_000, None, check_out(1, ADA)),
+    ];
+    let second = vec![stamped(6, 20_000, None, check_in(2, ADA))];
+    let third = vec![stamped(7, 5_000, Some(world.base_ms), check_in(3, BEN))];
+
+    for (epoch, list) in (1..).zip([first, second, third]) {
+        let answer = world.north.send(&world.api, &events(epoch, 1, list)).await?;
+        anyhow::ensure!(answer.status == 200, "{answer:?}");
+    }
+    run_due_jobs(&world.api.app).await?;
+
+    // The third start began 5 s before its deed, the second lasted 20 s, the first 70 s.
+    let expected = [ended(1, -85_000, -25_000, "checked_out"), open(2, -5_000), open(3, 0)];
+    assert_eq!(world.stays().await?, expected);
+    Ok(())
+}
+
 /// Nine days in which somebody is always inside: each comes before the one before leaves, and takes the machine late.
 fn never_empty(world: &World) -> Vec<Event> {
     const HOUR: i64 = 3_600_000;

@@ -2,7 +2,7 @@
 //! cut off and comes back late. In the end the cloud has what all facts come to, and each branch agrees with it.
 
 use crate::refold::settled;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use cloud_api::domains::sessions::Wanted;
 use cloud_api::ids::MemberId;
 use protocol::credential::Credential;
@@ -118,7 +118,9 @@ async fn two_branches_and_the_app_agree_however_late_one_of_them_comes_back() ->
         }
     }
     two.there.link.heal();
-    two.agree().await.with_context(|| two.there.edge.log_tail())?;
+    if let Err(error) = two.agree().await {
+        return Err(error.context(story(&two.scene.pool).await?));
+    }
 
     floor_oracle::check(&two.scene.pool).await?;
     two.scene.edge.stop().await?;
@@ -136,6 +138,19 @@ async fn two_branches_and_the_app_agree_however_late_one_of_them_comes_back() ->
             .await?;
     ensure!(moved > 0, "nobody was in two branches");
     two.scene.cloud.stop().await
+}
+
+/// What the cloud was told, in order.
+async fn story(db: &PgPool) -> Result<String> {
+    let told =
+        "SELECT concat_ws(' ', at_ms, branch_id, kind, member_id, machine_id, encode(deed, 'hex'))
+                FROM facts WHERE kind NOT IN ('use', 'faulty')
+                UNION ALL SELECT concat_ws(' ', 'open', branch_id, member_id, id) FROM gym_sessions
+                WHERE ended_at IS NULL
+                UNION ALL SELECT concat_ws(' ', 'asked', branch_id, command, args, outcome, detail)
+                FROM commands ORDER BY 1";
+    let lines: Vec<String> = sqlx::query_scalar(told).fetch_all(db).await?;
+    Ok(lines.join("\n"))
 }
 
 /// Open stays of a branch by member, in the cloud.

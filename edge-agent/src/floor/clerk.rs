@@ -107,12 +107,8 @@ impl Asked<'_> {
                 self.resolve(member, Request::Start, Act::CheckIn { member }, desk)
                     .or_else(|refusal| self.same_again(refusal, member, None, desk))
             }
-            FloorRequest::EndSession { member, session } => {
-                let open = desk.book().state.session(member);
-                if !open.is_some_and(|open| open.claims.contains(&session)) {
-                    return Err(Refusal::NotInside.into());
-                }
-                self.resolve(member, Request::End, Act::CheckOut { member }, desk)
+            FloorRequest::EndSession { member, ref sessions } => {
+                self.end_session(member, sessions, desk)
             }
             FloorRequest::EndLink { machine, link } => {
                 let lent = desk.book().state.machine(machine).and_then(|place| place.link.as_ref());
@@ -149,6 +145,38 @@ impl Asked<'_> {
             }
             _ => self.carry_out_by_hand(request, desk),
         }
+    }
+
+    /// A stay that has begun anew meanwhile, under an id that is not meant, goes on: only what was known by the others ends.
+    fn end_session(
+        &self,
+        member: MemberId,
+        sessions: &[SessionId],
+        desk: &mut Desk<'_>,
+    ) -> Answered {
+        let claims = desk.book().state.session(member).map_or(&[][..], |open| &open.claims);
+        let (meant, others): (Vec<SessionId>, Vec<SessionId>) =
+            claims.iter().copied().partition(|claim| sessions.contains(claim));
+        if meant.is_empty() {
+            return Err(Refusal::NotInside.into());
+        }
+        if others.is_empty() || *self.by != Asker::Cloud {
+            return self.resolve(member, Request::End, Act::CheckOut { member }, desk);
+        }
+        let machine = desk.book().state.machine_of(member);
+        let mut bodies = match machine {
+            Some(machine) => {
+                let act = Act::Unlink { machine };
+                self.resolve(member, Request::Unlink(machine), act, desk)?.1
+            }
+            None => Vec::new(),
+        };
+        for session in meant {
+            let deed = Deed::CheckOut { session, member, by: Means::Rejected };
+            desk.take(deed.clone(), self.hour.stamp.mono_ms);
+            bodies.push(Body::Deed(deed));
+        }
+        Ok((FloorAnswer::default(), bodies))
     }
 
     fn carry_out_by_hand(&self, request: &FloorRequest, desk: &mut Desk<'_>) -> Answered {

@@ -29,8 +29,8 @@ pub enum FloorRequest {
     CheckIn { member: MemberId },
     /// A stay to end.
     CheckOut { member: MemberId },
-    /// This stay to end, if it is open.
-    EndSession { member: MemberId, session: SessionId },
+    /// The stay that is known by these ids to end, if it is open.
+    EndSession { member: MemberId, sessions: Vec<SessionId> },
     /// This link to end, if it is open.
     EndLink { machine: DeviceId, link: LinkId },
     /// What the cloud knows of the floor from a former edge of this branch: (id, member, since) and (id, member,

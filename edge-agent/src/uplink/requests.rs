@@ -1,7 +1,7 @@
 //! What apps and the cloud want of the branch itself: commands without a device become requests to the floor.
 
 use crate::floor::{Asker, Floor, FloorAnswer, FloorRefusal, FloorRequest};
-use protocol::ids::{DeviceId, LinkId, MemberId, SessionId};
+use protocol::ids::{DeviceId, LinkId, MemberId};
 use protocol::sync::commands::{Command, CommandReport};
 use protocol::sync::entry::Outcome;
 use serde::de::DeserializeOwned;
@@ -38,8 +38,9 @@ fn request(command: &str, args: &Args) -> Option<FloorRequest> {
     Some(match command {
         "check_in" => FloorRequest::CheckIn { member: member()? },
         "check_out" => {
-            let session = SessionId(argument(args, "id")?);
-            FloorRequest::EndSession { member: member()?, session }
+            let sessions = argument(args, "ids").filter(|ids: &Vec<_>| !ids.is_empty());
+            let sessions = sessions.or_else(|| argument(args, "id").map(|id| vec![id]))?;
+            FloorRequest::EndSession { member: member()?, sessions }
         }
         "link" => FloorRequest::Link { member: member()?, machine: machine()? },
         "unlink" => {

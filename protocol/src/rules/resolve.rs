@@ -165,7 +165,9 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn session(&self) -> Option<SessionId> {
         let session = self.state.session(self.member)?;
-        (session.branch == self.branch).then_some(session.id)
+        // The id under which it began may have been rejected since.
+        let claim = session.claims.first().copied().unwrap_or(session.id);
+        (session.branch == self.branch).then_some(claim)
     }
 
     fn start(&self) -> Resolved {
@@ -220,7 +222,7 @@ impl Asked<'_> {
         let link = self.state.machine(machine)?.link.as_ref()?;
         let by = self.by;
         (link.member == self.member).then_some(Resolved::Deed(Deed::Unlink {
-            link: link.id,
+            link: link.claims.first().copied().unwrap_or(link.id),
             machine,
             by,
         }))

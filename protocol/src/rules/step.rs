@@ -53,6 +53,8 @@ pub enum Effect {
     },
     SessionEnded {
         session: SessionId,
+        /// All ids under which it was known.
+        claims: Vec<SessionId>,
         member: MemberId,
         branch: BranchId,
         since_ms: i64,

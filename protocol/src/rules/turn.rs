@@ -95,14 +95,21 @@ impl<'a> Turn<'a> {
         for machine in machines {
             self.dequeue(member, machine);
         }
-        let Some(Session { id: session, branch, since_ms, .. }) =
+        let Some(Session { id: session, claims, branch, since_ms, .. }) =
             self.state.sessions.remove(&member)
         else {
             return;
         };
         let until_ms = self.now_ms;
-        let ended = Effect::SessionEnded { session, member, branch, since_ms, until_ms, why };
-        self.effects.push(ended);
+        self.effects.push(Effect::SessionEnded {
+            session,
+            claims,
+            member,
+            branch,
+            since_ms,
+            until_ms,
+            why,
+        });
     }
 
     pub(super) fn link(

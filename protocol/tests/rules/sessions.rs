@@ -18,7 +18,15 @@ fn a_stay_lasts_from_check_in_to_check_out() {
         folded.effects,
         [
             Effect::SessionStarted { session, member, branch, since_ms },
-            Effect::SessionEnded { session, member, branch, since_ms, until_ms, why },
+            Effect::SessionEnded {
+                session,
+                claims: vec![session],
+                member,
+                branch,
+                since_ms,
+                until_ms,
+                why,
+            },
         ]
     );
     assert_eq!(folded.state.session(ADA), None);

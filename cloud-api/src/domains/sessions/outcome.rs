@@ -11,6 +11,8 @@ pub struct Stay {
     pub branch: BranchId,
     pub since_ms: i64,
     pub end: Option<(i64, &'static str)>,
+    /// All ids under which it was known, once it has ended.
+    pub claims: Vec<SessionId>,
 }
 
 /// A lent machine.
@@ -42,11 +44,22 @@ impl Outcome {
         for effect in effects {
             match effect {
                 Effect::SessionStarted { session, member, branch, since_ms } => {
-                    self.stays.insert(session, Stay { member, branch, since_ms, end: None });
+                    let (end, claims) = (None, Vec::new());
+                    let stay = Stay { member, branch, since_ms, end, claims };
+                    self.stays.insert(session, stay);
                 }
-                Effect::SessionEnded { session, member, branch, since_ms, until_ms, why } => {
+                Effect::SessionEnded {
+                    session,
+                    claims,
+                    member,
+                    branch,
+                    since_ms,
+                    until_ms,
+                    why,
+                } => {
                     let end = Some((until_ms, session_end(why)));
-                    self.stays.insert(session, Stay { member, branch, since_ms, end });
+                    let stay = Stay { member, branch, since_ms, end, claims };
+                    self.stays.insert(session, stay);
                 }
                 Effect::LinkStarted { link, member, machine, since_ms } => {
                     self.links.insert(link, Lent { member, machine, since_ms, end: None });

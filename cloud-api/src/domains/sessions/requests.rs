@@ -62,7 +62,8 @@ pub async fn ask_branch(
     Ok((give_command(db, &order, clock).await?, id))
 }
 
-/// Tells a branch that a stay is over, because its member came in elsewhere. Once.
+/// Tells a branch that a stay is over, because its member came in elsewhere. Once, unless it began anew: under all ids that
+/// it was known by, since the branch may have added one that is of a later stay.
 pub async fn end_stay(
     db: &mut PgConnection,
     session: SessionId,
@@ -72,14 +73,19 @@ pub async fn end_stay(
     let branch = BranchId::from(stay.branch);
     let is_told = query_scalar!(
         r#"SELECT EXISTS (SELECT FROM commands WHERE branch_id = $1 AND command = 'check_out'
-             AND args @> jsonb_build_object('id', $2::text, 'by', 'cloud')) AS "told!""#,
+             AND args @> jsonb_build_object('id', $2::text, 'by', 'cloud', 'since_ms', $3::bigint))
+           AS "told!""#,
         branch.0,
         session.to_string(),
+        stay.since_ms,
     );
     if is_told.fetch_one(&mut *db).await? {
         return Ok(());
     }
-    let args = json!({ "member": stay.member, "id": session, "by": "cloud" });
+    let args = json!({
+        "member": stay.member, "id": session, "ids": stay.claims, "by": "cloud",
+        "since_ms": stay.since_ms,
+    });
     give_command(db, &order(branch, "check_out", args, OUTCOME_LIVES), clock).await?;
     Ok(())
 }

@@ -201,8 +201,10 @@ async fn in_the_app_and_at_the_door_at_once_is_one_stay_that_either_id_ends() {
 
     let begun = branch.app(FloorRequest::CheckIn { member: ADA }, 77).await.unwrap();
     let again = branch.app(FloorRequest::CheckIn { member: ADA }, 77).await.unwrap();
-    let end =
-        |id| FloorRequest::EndSession { member: ADA, session: SessionId(Uuid::from_u128(id)) };
+    let end = |id| FloorRequest::EndSession {
+        member: ADA,
+        sessions: vec![SessionId(Uuid::from_u128(id))],
+    };
     let other = branch.app(end(78), 78).await;
     let ended = branch.app(end(77), 77).await;
 
@@ -210,6 +212,29 @@ async fn in_the_app_and_at_the_door_at_once_is_one_stay_that_either_id_ends() {
     assert_eq!(other, Err(FloorRefusal::Rules(Refusal::NotInside)));
     assert!(ended.is_ok());
     branch.until(|picture| picture.state.session(ADA).is_none()).await;
+}
+
+/// She was elsewhere for a moment, which this branch did not know when the app began her stay anew.
+#[tokio::test]
+async fn the_cloud_ends_only_what_it_knew_of_a_stay_that_has_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut branch = floor(folder.path()).await;
+    branch.tap(DOOR, 1, &plain()).await;
+    let inside = branch.until(|picture| picture.state.session(ADA).is_some()).await;
+    let first = inside.state.session(ADA).unwrap().id;
+    branch.app(FloorRequest::CheckIn { member: ADA }, 77).await.unwrap();
+
+    let end = FloorRequest::EndSession { member: ADA, sessions: vec![first] };
+    let told = branch.petition(Asker::Cloud, end).await.await.unwrap();
+    let anew = SessionId(Uuid::from_u128(77));
+    let still = branch
+        .until(|picture| picture.state.session(ADA).is_some_and(|open| open.claims == [anew]))
+        .await;
+    let out = branch.ask(FloorRequest::CheckOut { member: ADA }).await.unwrap();
+
+    assert!(told.is_ok());
+    assert!(still.state.session(ADA).is_some());
+    assert_eq!(out.session, Some(anew), "by an id that the cloud knows too");
 }
 
 #[tokio::test]
