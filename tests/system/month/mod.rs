@@ -46,7 +46,7 @@ fn scale() -> Scale {
 /// What the journal may use. With a sample a minute it is so little that samples have to give way in the last week; with
 /// more it is what a branch has.
 fn quota_bytes(scale: Scale) -> u64 {
-    if scale.samples_a_minute == 1 { u64::from(scale.days) * 2_850_000 } else { 4 << 30 }
+    if scale.samples_a_minute == 1 { u64::from(scale.days) * 3_600_000 } else { 4 << 30 }
 }
 
 struct Month {
