@@ -240,8 +240,8 @@ async fn write_sets(
     branches: &BTreeSet<BranchId>,
     outcome: &Outcome,
 ) -> sqlx::Result<()> {
-    let (sets, all): (Vec<_>, _) = (outcome.sets.iter().collect(), ids(branches));
-    for some in sets.chunks(AT_ONCE) {
+    let (owned, all): (Vec<_>, _) = (outcome.sets.iter().collect(), ids(branches));
+    for some in owned.chunks(AT_ONCE) {
         let each = some.iter();
         let owners: Vec<_> = each.clone().map(|(_, owner)| **owner).collect();
         let members: Vec<_> = owners.iter().map(|own| own.map(|(member, _)| member.0)).collect();
