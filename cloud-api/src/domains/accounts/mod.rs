@@ -112,12 +112,11 @@ pub async fn add_to_branch(
 
 /// The user whom an access token names, as they are now: roles, branches, logouts and suspensions count at once.
 pub async fn identify(app: &App, token: &str, from: Option<ClientAddress>) -> Result<Caller> {
-    let verified = match external::verify(app, token, from).await? {
-        Some(verified) => verified,
-        None => {
-            let keys = app.keys.user_token_for(app, token).await;
-            app.tokens.verify(token, &keys, app.clock.now())?
-        }
+    let verified = if let Some(verified) = external::verify(app, token, from).await? {
+        verified
+    } else {
+        let keys = app.keys.user_token_for(app, token).await;
+        app.tokens.verify(token, &keys, app.clock.now())?
     };
     let found = app.callers.find(app, verified).await?;
     let found = found.ok_or(Error::Unauthorized("token_revoked"))?;

@@ -49,12 +49,11 @@ struct Issuer {
 impl ExternalIssuer {
     pub fn new(config: &Config) -> anyhow::Result<Option<Self>> {
         let Some(issuer) = config.issuer.clone() else { return Ok(None) };
-        let key = match &config.secret {
-            Some(secret) => Key::Secret(DecodingKey::from_secret(secret.expose().as_bytes())),
-            None => {
-                let url = || format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
-                Key::Published(PublishedKeys::new(config.keys_url.clone().unwrap_or_else(url))?)
-            }
+        let key = if let Some(secret) = &config.secret {
+            Key::Secret(DecodingKey::from_secret(secret.expose().as_bytes()))
+        } else {
+            let url = || format!("{}/.well-known/jwks.json", issuer.trim_end_matches('/'));
+            Key::Published(PublishedKeys::new(config.keys_url.clone().unwrap_or_else(url))?)
         };
         let (audience, confirms_email) = (config.audience.clone(), config.confirms_email);
         Ok(Some(Self { issuer, audience, confirms_email, key }))
