@@ -53,6 +53,7 @@ token=$(curl -sf "$api/api/v1/auth/login" -H 'content-type: application/json' \
 
 # Logging out would end the run; edges have tokens of their own and are attacked elsewhere.
 status=0
+cd "$folder"
 PYTHONPATH=$tools "$tools/bin/st" run "$api/api/v1/openapi.json" \
   --header "Authorization: Bearer $token" --max-time "${1:-60}" --phases examples,coverage,fuzzing \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance \
