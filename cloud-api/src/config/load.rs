@@ -149,6 +149,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_none_is_named_with_its_key() {
+        for (key, toml) in [
+            ("http.public_url", "[http]\npublic_url = \"api.example.com\""),
+            ("http.public_url", "[http]\npublic_url = \"ftp://example.com\""),
+            ("auth.return_urls", "[auth]\nreturn_urls = [\"signed-in\"]"),
+        ] {
+            let config: Config = Figment::from(Toml::string(toml)).extract().unwrap();
+
+            assert!(config.check().unwrap_err().to_string().starts_with(key), "{toml}");
+        }
+    }
+
+    #[test]
     fn a_wrong_value_is_not_repeated() {
         let toml = "[database]\nmax_connections = \"geheim\"";
         let error = Figment::from(Toml::string(toml)).extract::<Config>().unwrap_err();
