@@ -62,7 +62,7 @@ pub async fn folded(db: &PgPool) -> Result<Floor> {
     folded.effects.extend(folded.state.advance(&rules, now_ms));
     let mut floor = Floor::default();
     for effect in folded.effects {
-        floor.take_in(effect);
+        floor.take_in(&effect);
     }
     Ok(floor)
 }
@@ -88,8 +88,8 @@ async fn facts(db: &PgPool) -> Result<Vec<Fact>> {
 }
 
 impl Floor {
-    fn take_in(&mut self, effect: Effect) {
-        match effect {
+    fn take_in(&mut self, effect: &Effect) {
+        match *effect {
             Effect::SessionStarted { session, member, since_ms, .. } => {
                 self.sessions.insert(session.0, (member.0, since_ms, None));
             }

@@ -57,7 +57,7 @@ impl Scene {
         let (google, apple) = (provider.clone(), provider);
         let mut config = Config { google, apple, ..Config::default() };
         config.auth.return_urls = vec![APP.to_owned()];
-        config.http.public_url = "https://api.example.com/".to_owned();
+        config.http.public_url = String::from("https://api.example.com/");
         let api = Api::with(config).await?;
         Gym::open(&api, "Gym").await?;
         Ok(Self { api, fake, _tasks: tasks, _folder: folder })

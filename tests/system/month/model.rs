@@ -86,11 +86,11 @@ impl Model {
     }
 
     fn door(&mut self, minute: u32, member: u32) -> &'static str {
-        if let Some((at_min, action)) = self.at_door.get(&member).filter(|(at, _)| *at == minute) {
-            debug_assert_eq!(*at_min, minute);
+        if let Some((_, action)) = self.at_door.get(&member).filter(|(at, _)| *at == minute) {
             return action;
         }
-        let action = if self.inside.contains_key(&member) {
+        let is_inside = self.inside.contains_key(&member);
+        let action = if is_inside {
             self.leave(member, minute, "checked_out");
             "check_out"
         } else {

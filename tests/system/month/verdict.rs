@@ -165,7 +165,7 @@ impl<'a> Verdict<'a> {
         let members = self.members().await?;
         let stays = by_member(&members, stored.sessions.values());
         let wanted = |model: &Model| -> BTreeMap<u32, Vec<Span>> { model.stays.clone() };
-        self.compare(&stays, self.models.map(wanted)).context("stays")?;
+        self.compare(&stays, &self.models.map(wanted)).context("stays")?;
         let links = by_member(&members, stored.links.values());
         let wanted = |model: &Model| -> BTreeMap<u32, Vec<Span>> {
             let each = model.links.iter();
@@ -174,13 +174,13 @@ impl<'a> Verdict<'a> {
             })
             .collect()
         };
-        self.compare(&links, self.models.map(wanted)).context("links")
+        self.compare(&links, &self.models.map(wanted)).context("links")
     }
 
     fn compare(
         &self,
         found: &BTreeMap<u32, Vec<&floor_oracle::Row>>,
-        wanted: [BTreeMap<u32, Vec<Span>>; 2],
+        wanted: &[BTreeMap<u32, Vec<Span>>; 2],
     ) -> Result<()> {
         ensure!(
             found.len() == wanted[0].len(),
@@ -308,7 +308,9 @@ fn by_member<'a>(
         let member = members.get(&row.0).copied().unwrap_or(u32::MAX);
         all.entry(member).or_default().push(row);
     }
-    all.values_mut().for_each(|rows| rows.sort_by_key(|row| row.1));
+    for rows in all.values_mut() {
+        rows.sort_by_key(|row| row.1);
+    }
     all
 }
 
