@@ -11,7 +11,7 @@ if [ "${1:-}" = soak ]; then
   # Optimising is slow: only the programs and the tests that attack them.
   targets=(--bins --test cloud --test edge --test system)
   folder=release
-  export TEST_KILLS="${TEST_KILLS:-1000}" TEST_SAMPLES_A_MINUTE="${TEST_SAMPLES_A_MINUTE:-60}"
+  export TEST_KILLS="${TEST_KILLS:-1000}" TEST_SAMPLES_A_MINUTE="${TEST_SAMPLES_A_MINUTE:-60}" TEST_DAYS="${TEST_DAYS:-30}"
   export PROPTEST_CASES="${PROPTEST_CASES:-20000}"
 fi
 

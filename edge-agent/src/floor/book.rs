@@ -1,14 +1,14 @@
 //! What holds on the floor, kept in the journal's database: rows that a fact changed are written in its commit. So the
 //! state after any end of the agent is that of the facts on disk, also of those that were sent and deleted.
 
+use super::desk::BranchRules;
 use super::line::{Line, Shift};
 use super::local::Local;
 use super::rebuild::{Lost, Told, mend};
 use super::usual::LinkTimes;
 use crate::access::View;
 use crate::journal::{DELETE_FLOOR, FLOOR, PUT_FLOOR};
-use protocol::ids::BranchId;
-use protocol::rules::{Effect, Rules, State};
+use protocol::rules::{Effect, State};
 use protocol::time::Stamp;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
@@ -38,10 +38,11 @@ pub struct Book {
 
 impl Book {
     /// Lets the time pass until a stamp.
-    pub fn follow(&mut self, rules: &Rules, stamp: Stamp, floor_ms: i64) -> Vec<Effect> {
+    pub fn follow(&mut self, rules: &BranchRules, stamp: Stamp, floor_ms: i64) -> Vec<Effect> {
         let former = self.line.map(|line| (line, self.state.now_ms()));
         let (line, shift) = Line::follow(former, stamp, floor_ms);
         self.line = Some(line);
+        let rules = rules.on(self.line);
         if let Some(Shift { from_ms, by_ms }) = shift {
             self.state.shift(rules, from_ms, by_ms);
             self.is_changed = true;
@@ -68,10 +69,10 @@ impl Book {
     }
 
     /// Makes lost rows anew.
-    pub fn mend(&mut self, rules: &Rules, branch: BranchId) {
+    pub fn mend(&mut self, rules: &BranchRules) {
         let Some(told) = self.told.take() else { return };
         let lost = std::mem::take(&mut self.lost);
-        let anew = told.fold(rules, branch, self.line);
+        let anew = told.fold(rules.on(self.line), rules.branch, self.line);
         let rows = mend(&mut self.state, &lost, &anew);
         self.state.resume(self.state.now_ms().max(anew.now_ms()));
         self.is_changed = true;

@@ -1,10 +1,11 @@
 //! The floor at one moment: the time has passed until now, and deeds are carried out on it.
 
 use super::book::Book;
+use super::line::Line;
 use crate::access::Policy;
 use crate::journal::Publish;
 use crate::registry::Registry;
-use protocol::access::Presence;
+use protocol::access::{BranchSettings, OpeningHours, Presence};
 use protocol::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId};
 use protocol::mqtt::payloads::{DecisionAction, LinkMessage};
 use protocol::mqtt::topics::Topic;
@@ -18,22 +19,46 @@ use uuid::Uuid;
 
 /// The rules as staff have set them, made anew when they change.
 #[derive(Default)]
-pub struct RuleBook(Option<(Arc<Policy>, BranchId, Rules)>);
+pub struct RuleBook(Option<(Arc<Policy>, BranchRules)>);
+
+/// The rules of a branch.
+pub struct BranchRules {
+    pub branch: BranchId,
+    whole: Rules,
+    /// Without opening hours, for as long as nobody knows the time.
+    timeless: Rules,
+}
 
 impl RuleBook {
     /// The branch and its rules.
-    pub fn current(&mut self, registry: &Registry, policy: &Arc<Policy>) -> (BranchId, &Rules) {
+    pub fn current(&mut self, registry: &Registry, policy: &Arc<Policy>) -> &BranchRules {
         let branch = registry.enrolled().map(|enrolled| enrolled.enrolment.answer.branch_id);
         let branch = branch.unwrap_or(BranchId(Uuid::nil()));
-        let is_known = |(of, here, _): &(Arc<Policy>, BranchId, Rules)| {
-            Arc::ptr_eq(of, policy) && *here == branch
+        let is_known = |(of, rules): &(Arc<Policy>, BranchRules)| {
+            Arc::ptr_eq(of, policy) && rules.branch == branch
         };
         if !self.0.as_ref().is_some_and(is_known) {
-            let rules = Rules::of_branch(branch, policy.settings.clone());
-            self.0 = Some((Arc::clone(policy), branch, rules));
+            self.0 = Some((Arc::clone(policy), BranchRules::new(branch, &policy.settings)));
         }
-        let (_, branch, rules) = self.0.as_ref().expect("it was just put there");
-        (*branch, rules)
+        let (_, rules) = self.0.as_ref().expect("it was just put there");
+        rules
+    }
+}
+
+impl BranchRules {
+    fn new(branch: BranchId, settings: &BranchSettings) -> Self {
+        let timeless = BranchSettings { hours: OpeningHours::default(), ..settings.clone() };
+        Self {
+            branch,
+            whole: Rules::of_branch(branch, settings.clone()),
+            timeless: Rules::of_branch(branch, timeless),
+        }
+    }
+
+    /// Those that hold on a line of time: closing time ends a stay only where somebody knows the time.
+    pub fn on(&self, line: Option<Line>) -> &Rules {
+        let is_certain = line.is_none_or(|line| line.is_certain());
+        if is_certain { &self.whole } else { &self.timeless }
     }
 }
 
@@ -48,14 +73,10 @@ pub struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// Lets the time pass until `stamp`.
-    pub fn at(
-        book: &'a mut Book,
-        (branch, rules): (BranchId, &'a Rules),
-        stamp: Stamp,
-        floor_ms: i64,
-    ) -> Self {
-        book.mend(rules, branch);
+    pub fn at(book: &'a mut Book, rules: &'a BranchRules, stamp: Stamp, floor_ms: i64) -> Self {
+        book.mend(rules);
         let effects = book.follow(rules, stamp, floor_ms);
+        let (branch, rules) = (rules.branch, rules.on(book.line()));
         Self { book, rules, branch, stamp, effects }
     }
 

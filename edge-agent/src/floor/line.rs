@@ -45,6 +45,11 @@ impl Line {
         wall_at(mono_ms, self.offset_ms)
     }
 
+    /// Whether it is that of a clock which was believed since the computer started.
+    pub fn is_certain(&self) -> bool {
+        self.is_certain
+    }
+
     /// Whether it is of this start of the computer.
     pub fn is_of(&self, boot: u64) -> bool {
         self.boot == boot
@@ -66,8 +71,9 @@ impl Line {
         }
         let by_ms = stamp.offset_ms().saturating_sub(self.offset_ms);
         self.offset_ms = stamp.offset_ms();
-        self.is_certain = true;
-        if by_ms.unsigned_abs() <= NEWS_MS {
+        // What was an assumption is looked at again, even if it was right.
+        let was_certain = std::mem::replace(&mut self.is_certain, true);
+        if was_certain && by_ms.unsigned_abs() <= NEWS_MS {
             return (self, None);
         }
         let shift = Shift { from_ms: self.loose_from_ms, by_ms };

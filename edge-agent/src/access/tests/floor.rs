@@ -3,9 +3,10 @@
 use super::*;
 use crate::floor::Picture;
 use crate::journal::BatchLimits;
+use protocol::access::hours::DAYS;
 use protocol::ids::MemberId;
 use protocol::mqtt::payloads::{DecisionAction, DecisionMessage, DecisionOutcome, LinkMessage};
-use protocol::rules::Deed;
+use protocol::rules::{Deed, Session};
 use protocol::sync::entry::{DeviceState, DeviceStatus, Event};
 use protocol::sync::roster::{CredentialKind, ReaderPlace, ReaderRecord, RosterItem};
 
@@ -320,3 +321,33 @@ async fn a_wall_clock_that_steps_ends_no_stay_and_prolongs_none() {
     assert!(after_three_hours.state.session(ADA).is_some());
     branch.until(|picture| picture.state.session(ADA).is_none()).await;
 }
+
+#[tokio::test]
+async fn closing_time_ends_no_stay_while_nobody_knows_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut branch = floor(folder.path()).await;
+    let until_one = DAYS.map(|day| format!(r#""{day}":[["06:00","13:00"]]"#)).join(",");
+    branch.change(vec![setting("opening_hours", &format!("{{{until_one}}}"))]).await;
+    branch.tap(AT_ROWER, 1, &bens()).await;
+    // Off from noon until half past ten of the next day, and without a time.
+    branch.clock.set(Stamp { boot: 8, mono_ms: 10, wall_ms: 10, synced: false });
+    let mut branch = branch.restarted(folder.path()).await;
+    branch.tap(DOOR, 2, &plain()).await;
+
+    branch.later(2 * HOUR_MS);
+    branch.journal.let_time_pass().await.unwrap();
+    let unknown = branch.until(|picture| picture.state.session(ADA).is_some()).await;
+    let half_past_twelve = i64::from(NOON_S) * 1_000 + 24 * HOUR_MS.cast_signed() + 30 * 60_000;
+    let mono_ms = branch.clock.stamp().mono_ms;
+    branch.clock.set(Stamp { boot: 8, mono_ms, wall_ms: half_past_twelve, synced: true });
+    branch.journal.let_time_pass().await.unwrap();
+    let of_today = |session: &Session| session.ends_at_closing;
+    branch.until(|picture| picture.state.session(ADA).is_some_and(of_today)).await;
+    branch.later(HOUR_MS / 2);
+    branch.journal.let_time_pass().await.unwrap();
+
+    assert!(!unknown.state.session(ADA).unwrap().ends_at_closing);
+    branch.until(|picture| picture.state.session(ADA).is_none()).await;
+}
+
+const HOUR_MS: u64 = 3_600_000;
