@@ -33,6 +33,7 @@ pub(super) async fn run(uplink: &Uplink, cloud: &Cloud) -> Infallible {
         backoff: Backoff::new(Duration::from_millis(200), Duration::from_mins(1)),
         waiter: uplink.link.waiter(),
         told: String::new(),
+        is_dated: uplink.clock.stamp().synced,
         ahead: Ahead::default(),
     };
     let mut next: Option<Prepared> = None;
@@ -79,6 +80,8 @@ struct BatchLane<'a> {
     waiter: Waiter,
     /// The refusal that staff were told of, so that they are told once.
     told: String,
+    /// Something of this start of the computer is journaled, or will be, with a time that is known.
+    is_dated: bool,
     ahead: Ahead,
 }
 
@@ -154,10 +157,21 @@ impl BatchLane<'_> {
                 self.sizing.went_well(&batch, took);
                 self.backoff.reset();
                 self.told.clear();
+                self.date().await;
                 // If it has more than was sent, what was read ahead is not what comes next.
                 if answer.acked_seq == batch.last_seq { Next::Follows } else { Next::Anew }
             }
             Err(failure) => self.recover(batch, &failure).await,
+        }
+    }
+
+    /// What was journaled before the time was known gets its date by any entry after it. Where nobody does anything, there
+    /// would be none.
+    async fn date(&mut self) {
+        if !self.is_dated && self.uplink.clock.stamp().synced {
+            self.is_dated = true;
+            let detail = "what was noted before since the start gets its date now";
+            self.uplink.notice("time_known", detail.to_owned()).await;
         }
     }
 
