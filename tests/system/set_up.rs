@@ -19,7 +19,7 @@ impl Computer {
     fn new() -> Result<Self> {
         let computer = Self { folder: tempfile::tempdir()? };
         fs::create_dir(computer.bin())?;
-        for tool in ["bash", "env", "dirname", "rm", "tee", "chmod", "id", "cc", "git"] {
+        for tool in ["bash", "env", "dirname", "rm", "tee", "chmod", "id", "cc", "git", "cat"] {
             let from = [Path::new("/usr/bin"), Path::new("/bin")].map(|folder| folder.join(tool));
             let from = from.iter().find(|tool| tool.exists()).context(tool)?;
             symlink(from, computer.bin().join(tool))?;
@@ -35,6 +35,9 @@ impl Computer {
             "debootstrap",
             "nfc-list",
             "nfc-mfultralight",
+            "chromium",
+            "chromedriver",
+            "certutil",
         ] {
             computer.program(tool, "#!/bin/bash\n")?;
         }
