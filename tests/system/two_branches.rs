@@ -6,8 +6,9 @@ use anyhow::{Result, ensure};
 use cloud_api::domains::sessions::Wanted;
 use cloud_api::ids::MemberId;
 use protocol::credential::Credential;
-use protocol::ids::TapId;
+use protocol::ids::{SessionId, TapId};
 use protocol::mqtt::payloads::tap_json;
+use protocol::rules::State;
 use sqlx::PgPool;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -119,7 +120,13 @@ async fn two_branches_and_the_app_agree_however_late_one_of_them_comes_back() ->
     }
     two.there.link.heal();
     if let Err(error) = two.agree().await {
-        return Err(error.context(story(&two.scene.pool).await?));
+        let story = story(&two.scene.pool).await?;
+        two.scene.edge.stop().await?;
+        two.there.edge.stop().await?;
+        let here = floor_oracle::at_edge(&two.scene.edge.state())?;
+        let there = floor_oracle::at_edge(&two.there.edge.state())?;
+        let told = format!("{story}\nhere {:?}\nthere {:?}", listed(&here), listed(&there));
+        return Err(error.context(told));
     }
 
     floor_oracle::check(&two.scene.pool).await?;
@@ -151,6 +158,11 @@ async fn story(db: &PgPool) -> Result<String> {
                 FROM commands ORDER BY 1";
     let lines: Vec<String> = sqlx::query_scalar(told).fetch_all(db).await?;
     Ok(lines.join("\n"))
+}
+
+/// Who is inside, and by which ids.
+fn listed(floor: &State) -> Vec<(Uuid, &[SessionId])> {
+    floor.sessions().map(|(member, open)| (member.0, open.claims.as_slice())).collect()
 }
 
 /// Open stays of a branch by member, in the cloud.

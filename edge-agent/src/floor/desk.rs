@@ -9,9 +9,7 @@ use protocol::access::{BranchSettings, OpeningHours, Presence};
 use protocol::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId};
 use protocol::mqtt::payloads::{DecisionAction, LinkMessage};
 use protocol::mqtt::topics::Topic;
-use protocol::rules::{
-    Deed, Effect, Fact, FactKey, Means, Origin, Refusal, Request, Resolved, Rules,
-};
+use protocol::rules::{Deed, Effect, Fact, FactKey, Means, Refusal, Request, Resolved, Rules};
 use protocol::time::Stamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -116,9 +114,7 @@ impl<'a> Desk<'a> {
 
     /// Takes over a deed that was done at a monotonic time.
     pub fn take(&mut self, deed: Deed, mono_ms: u64) {
-        let at_ms = self.book.at(mono_ms);
-        // Here facts come in order; only folding needs their origin.
-        let key = FactKey { at_ms, origin: Origin { id: Uuid::nil(), epoch: 0 }, seq: 0 };
+        let key = FactKey::at_branch(self.book.at(mono_ms));
         let fact = Fact { key, branch: self.branch, deed };
         let (state, _) = self.book.change();
         let effects = state.step(self.rules, &fact);

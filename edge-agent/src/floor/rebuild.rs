@@ -3,7 +3,7 @@
 
 use super::line::Line;
 use protocol::ids::{BranchId, DeviceId, SetId};
-use protocol::rules::{Deed, Fact, FactKey, Origin, Row, Rules, State, deeds_of};
+use protocol::rules::{Deed, Fact, FactKey, Row, Rules, State, deeds_of};
 use protocol::sync::entry::Event;
 use protocol::time::Stamp;
 use std::collections::VecDeque;
@@ -49,8 +49,7 @@ impl Told {
             let by_wall = stamp.synced.then_some(stamp.wall_ms);
             let at_ms = on_line.map(|line| line.at(stamp.mono_ms)).or(by_wall);
             last_ms = last_ms.max(at_ms.unwrap_or(last_ms));
-            let key =
-                FactKey { at_ms: last_ms, origin: Origin { id: Uuid::nil(), epoch: 0 }, seq: 0 };
+            let key = FactKey::at_branch(last_ms);
             state.step(rules, &Fact { key, branch, deed: deed.clone() });
         }
         state

@@ -13,6 +13,13 @@ pub struct Origin {
     pub epoch: u64,
 }
 
+impl Origin {
+    /// Whether it is the cloud, which only recorded what its branch has not said yet.
+    pub fn is_cloud(&self) -> bool {
+        self.id.is_nil()
+    }
+}
+
 /// Where a fact stands among all facts; the same for no two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FactKey {
@@ -22,6 +29,13 @@ pub struct FactKey {
     pub origin: Origin,
     /// Its number there.
     pub seq: u64,
+}
+
+impl FactKey {
+    /// At the branch itself its facts come in order, and nobody else's do: only folding needs their numbers.
+    pub fn at_branch(at_ms: i64) -> Self {
+        Self { at_ms, origin: Origin { id: Uuid::max(), epoch: 0 }, seq: 0 }
+    }
 }
 
 /// Something that has happened in a branch.
@@ -63,16 +77,18 @@ pub enum Deed {
         /// How.
         by: Means,
     },
-    /// A stay ended. Of a stay that is over already, nothing.
+    /// A stay ended. The branch knows whom it has let out: from it, the open stay there, whatever it is called elsewhere.
+    /// From the cloud, and for what never was, the stay of this id; if it is over already, nothing.
     CheckOut {
-        /// Which.
+        /// Which, as far as the branch knows.
         session: SessionId,
         /// Whose.
         member: MemberId,
         /// How.
         by: Means,
     },
-    /// A machine was lent; if there was no stay in the branch, one began that has the link's number.
+    /// A machine was lent; if there was no stay in the branch, one began that has the link's number. Who has it by the
+    /// cloud's record alone never had it, if the branch lends it to somebody else.
     Link {
         /// Its id, drawn by whoever journals it.
         link: LinkId,
@@ -83,9 +99,9 @@ pub enum Deed {
         /// How.
         by: Means,
     },
-    /// A machine was given back. Of a link that is over already, nothing.
+    /// A machine was given back: from the branch whoever's it is, else the link of this id, as with stays.
     Unlink {
-        /// Which.
+        /// Which, as far as the branch knows.
         link: LinkId,
         /// Which machine.
         machine: DeviceId,

@@ -87,7 +87,6 @@ impl State {
             since_ms,
             ends_by_ms,
             ends_at_closing,
-            is_implied: false,
         });
     }
 

@@ -42,9 +42,6 @@ pub struct Session {
     pub ends_by_ms: i64,
     /// Whether that is closing time, and not the limit.
     pub ends_at_closing: bool,
-    /// It began with a link, after a stay that its branch still knows was ended from elsewhere: whichever stay the
-    /// branch ends, it is this one.
-    pub is_implied: bool,
 }
 
 /// A machine lent to a member.

@@ -118,17 +118,17 @@ impl State {
     /// [`State::now_ms`], and only [`super::fold()`] puts it where it belongs.
     pub fn step(&mut self, rules: &Rules, fact: &Fact) -> Vec<Effect> {
         let mut effects = self.advance(rules, fact.key.at_ms);
-        let mut turn = Turn::new(self, rules, &mut effects).of_fact(fact.key.at_ms);
+        let mut turn = Turn::new(self, rules, &mut effects).of_fact(&fact.key);
         let branch = fact.branch;
         match fact.deed {
             Deed::CheckIn { session, member, .. } => turn.check_in(session, member, branch),
-            Deed::CheckOut { session, member, by } => {
-                turn.check_out(session, member, branch, by == Means::Rejected);
+            Deed::CheckOut { session, member, by: Means::Rejected } => {
+                turn.reject_stay(session, member);
             }
+            Deed::CheckOut { session, member, .. } => turn.check_out(session, member, branch),
             Deed::Link { link, member, machine, .. } => turn.link(link, member, machine, branch),
-            Deed::Unlink { link, machine, by } => {
-                turn.unlink(link, machine, by == Means::Rejected);
-            }
+            Deed::Unlink { link, machine, by: Means::Rejected } => turn.reject_link(link, machine),
+            Deed::Unlink { link, machine, .. } => turn.unlink(link, machine),
             Deed::Enqueue { member, machine } => turn.enqueue(member, machine, branch),
             Deed::Dequeue { member, machine } => turn.dequeue(member, machine),
             Deed::Use { machine, is_in_use } => turn.used(machine, branch, Some(is_in_use)),

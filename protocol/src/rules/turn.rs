@@ -1,7 +1,7 @@
 //! The changes that facts and the passing of time are made of, at one moment.
 
 use super::state::{Link, MAX_QUEUE, Machine, Offer, Recent, Session};
-use super::{Effect, LinkEnd, Rules, SessionEnd, State};
+use super::{Effect, FactKey, LinkEnd, Refusal, Rules, SessionEnd, State};
 use crate::ids::{BranchId, DeviceId, LinkId, MemberId, SessionId, SetId};
 use crate::mqtt::payloads::DecisionAction;
 
@@ -16,6 +16,8 @@ pub(super) struct Turn<'a> {
     now_ms: i64,
     /// When the fact happened: before `now_ms` where it comes late.
     at_ms: i64,
+    /// Whether the branch itself says it.
+    is_of_branch: bool,
 }
 
 impl<'a> Turn<'a> {
@@ -25,11 +27,12 @@ impl<'a> Turn<'a> {
         effects: &'a mut Vec<Effect>,
     ) -> Self {
         let now_ms = state.now_ms;
-        Self { state, rules, effects, now_ms, at_ms: now_ms }
+        Self { state, rules, effects, now_ms, at_ms: now_ms, is_of_branch: false }
     }
 
-    pub(super) fn of_fact(self, at_ms: i64) -> Self {
-        Self { at_ms: at_ms.min(self.now_ms), ..self }
+    pub(super) fn of_fact(self, key: &FactKey) -> Self {
+        let is_of_branch = !key.origin.is_cloud();
+        Self { at_ms: key.at_ms.min(self.now_ms), is_of_branch, ..self }
     }
 
     pub(super) fn check_in(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
@@ -41,41 +44,38 @@ impl<'a> Turn<'a> {
             }
             Some(_) => {
                 self.end_session(member, SessionEnd::Elsewhere);
-                self.open(session, member, branch, false);
+                self.open(session, member, branch);
             }
-            None => self.open(session, member, branch, false),
+            None => self.open(session, member, branch),
         }
     }
 
-    fn open(&mut self, session: SessionId, member: MemberId, branch: BranchId, is_implied: bool) {
+    fn open(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
         let since_ms = self.now_ms;
         let (ends_by_ms, ends_at_closing) = self.rules.end_of_stay(branch, since_ms);
         let claims = vec![session];
         let id = session;
-        let open =
-            Session { id, claims, branch, since_ms, ends_by_ms, ends_at_closing, is_implied };
+        let open = Session { id, claims, branch, since_ms, ends_by_ms, ends_at_closing };
         self.state.sessions.insert(member, open);
         self.remember(member, branch, DecisionAction::CheckIn);
         self.effects.push(Effect::SessionStarted { session, member, branch, since_ms });
     }
 
-    pub(super) fn check_out(
-        &mut self,
-        session: SessionId,
-        member: MemberId,
-        branch: BranchId,
-        is_rejected: bool,
-    ) {
-        let Some(open) = self.state.sessions.get_mut(&member) else { return };
-        let is_meant = open.is_implied && open.branch == branch && !is_rejected;
-        let branch = open.branch;
-        match release(&mut open.claims, &session, is_rejected) {
-            Released::Nothing if !is_meant => {}
-            Released::All if is_rejected => self.end_session(member, SessionEnd::Rejected),
-            Released::Nothing | Released::All => {
-                self.end_session(member, SessionEnd::CheckedOut);
-                self.remember(member, branch, DecisionAction::CheckOut);
-            }
+    pub(super) fn check_out(&mut self, session: SessionId, member: MemberId, branch: BranchId) {
+        let Some(open) = self.state.sessions.get(&member) else { return };
+        let is_meant =
+            if self.is_of_branch { open.branch == branch } else { open.claims.contains(&session) };
+        if is_meant {
+            let branch = open.branch;
+            self.end_session(member, SessionEnd::CheckedOut);
+            self.remember(member, branch, DecisionAction::CheckOut);
+        }
+    }
+
+    pub(super) fn reject_stay(&mut self, session: SessionId, member: MemberId) {
+        let open = self.state.sessions.get_mut(&member);
+        if open.is_some_and(|open| disclaim(&mut open.claims, session)) {
+            self.end_session(member, SessionEnd::Rejected);
         }
     }
 
@@ -128,14 +128,17 @@ impl<'a> Turn<'a> {
             return;
         }
         if let Some(why) = place.refusal(member) {
-            self.effects.push(Effect::LinkRefused { link, why });
-            return;
+            if why == Refusal::MachineOutOfOrder || !self.is_of_branch {
+                self.effects.push(Effect::LinkRefused { link, why });
+                return;
+            }
+            self.take_from_others(machine);
         }
         if !self.state.is_inside(member, branch) {
             if self.state.session(member).is_some() {
                 self.end_session(member, SessionEnd::Elsewhere);
             }
-            self.open(SessionId(link.0), member, branch, true);
+            self.open(SessionId(link.0), member, branch);
         }
         if let Some(former) = self.state.machine_of(member) {
             self.end_link(former, LinkEnd::Moved);
@@ -149,20 +152,34 @@ impl<'a> Turn<'a> {
         self.effects.push(Effect::LinkStarted { link, member, machine, since_ms });
     }
 
-    pub(super) fn unlink(&mut self, link: LinkId, machine: DeviceId, is_rejected: bool) {
+    /// The branch lends it, so nobody else can have it or be the first who waits.
+    fn take_from_others(&mut self, machine: DeviceId) {
+        self.end_link(machine, LinkEnd::Rejected);
+        let Some(place) = self.state.machines.get_mut(&machine) else { return };
+        if let Some(Offer { member, .. }) = place.offer.take() {
+            place.queue.insert(0, member);
+        }
+    }
+
+    pub(super) fn unlink(&mut self, link: LinkId, machine: DeviceId) {
         let place = self.state.machines.get_mut(&machine);
-        let Some(lent) = place.and_then(|place| place.link.as_mut()) else { return };
+        let Some(lent) = place.and_then(|place| place.link.as_ref()) else { return };
         let member = lent.member;
-        match release(&mut lent.claims, &link, is_rejected) {
-            Released::Nothing => {}
-            Released::All if is_rejected => self.end_link(machine, LinkEnd::Rejected),
-            Released::All => {
-                self.end_link(machine, LinkEnd::Unlinked);
-                let now_ms = self.now_ms;
-                if let Some(place) = self.state.machines.get_mut(&machine) {
-                    place.returned = Some((member, now_ms));
-                }
-            }
+        if !self.is_of_branch && !lent.claims.contains(&link) {
+            return;
+        }
+        self.end_link(machine, LinkEnd::Unlinked);
+        let now_ms = self.now_ms;
+        if let Some(place) = self.state.machines.get_mut(&machine) {
+            place.returned = Some((member, now_ms));
+        }
+    }
+
+    pub(super) fn reject_link(&mut self, link: LinkId, machine: DeviceId) {
+        let place = self.state.machines.get_mut(&machine);
+        let lent = place.and_then(|place| place.link.as_mut());
+        if lent.is_some_and(|lent| disclaim(&mut lent.claims, link)) {
+            self.end_link(machine, LinkEnd::Rejected);
         }
     }
 
@@ -268,12 +285,6 @@ impl<'a> Turn<'a> {
     }
 }
 
-/// What taking an id from those of a stay or link means for it.
-enum Released {
-    Nothing,
-    All,
-}
-
 /// Adds an id; says whether it is new.
 fn claim<Id: PartialEq>(claims: &mut Vec<Id>, id: Id) -> bool {
     let is_new = !claims.contains(&id);
@@ -283,13 +294,9 @@ fn claim<Id: PartialEq>(claims: &mut Vec<Id>, id: Id) -> bool {
     is_new
 }
 
-/// An end under any of its ids ends it; a rejection only takes away the id that was rejected, and ends what has none left.
-fn release<Id: PartialEq>(claims: &mut Vec<Id>, id: &Id, is_rejected: bool) -> Released {
-    if !claims.contains(id) {
-        return Released::Nothing;
-    }
-    if is_rejected {
-        claims.retain(|claim| claim != id);
-    }
-    if is_rejected && !claims.is_empty() { Released::Nothing } else { Released::All }
+/// Takes an id away; says whether none is left.
+fn disclaim<Id: PartialEq>(claims: &mut Vec<Id>, id: Id) -> bool {
+    let is_known = claims.contains(&id);
+    claims.retain(|claim| *claim != id);
+    is_known && claims.is_empty()
 }

@@ -45,6 +45,12 @@ pub fn fact(minute: i64, branch: BranchId, seq: u64, deed: Deed) -> Fact {
     Fact { key: FactKey { at_ms: ms(minute), origin, seq }, branch, deed }
 }
 
+/// What the cloud has recorded for a branch that did not answer.
+pub fn recorded(minute: i64, branch: BranchId, seq: u64, deed: Deed) -> Fact {
+    let origin = Origin { id: Uuid::nil(), epoch: 0 };
+    Fact { key: FactKey { at_ms: ms(minute), origin, seq }, branch, deed }
+}
+
 pub fn check_in(number: u128, member: MemberId) -> Deed {
     Deed::CheckIn { session: session(number), member, by: Means::Tap }
 }

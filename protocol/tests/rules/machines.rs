@@ -33,9 +33,8 @@ fn who_takes_a_machine_is_inside() {
 
 #[test]
 fn a_machine_that_is_taken_is_not_lent_twice() {
-    let deeds = [(NINE, link(10, ADA, ROWER)), (NINE + 1, link(11, BOB, ROWER))];
-
-    let folded = north(NINE + 1, deeds);
+    let lent = fact(NINE, NORTH, 1, link(10, ADA, ROWER));
+    let folded = folded(NINE + 1, &[lent, recorded(NINE + 1, NORTH, 1, link(11, BOB, ROWER))]);
 
     let refused = Effect::LinkRefused { link: link_id(11), why: Refusal::MachineTaken };
     assert_eq!(folded.effects.last(), Some(&refused));
@@ -43,6 +42,23 @@ fn a_machine_that_is_taken_is_not_lent_twice() {
     assert_eq!(folded.state.session(BOB), None);
     let tap = ask(&folded.state, NINE + 2, 0, BOB, Request::TapMachine(ROWER));
     assert_eq!(tap, Err(Refusal::MachineTaken));
+}
+
+#[test]
+fn a_branch_lends_its_machine_whomever_the_cloud_has_recorded() {
+    let facts = [
+        recorded(NINE, NORTH, 1, link(10, ADA, ROWER)),
+        fact(NINE + 1, NORTH, 1, link(11, BOB, ROWER)),
+        recorded(NINE + 2, NORTH, 2, unlink(10, ROWER)),
+    ];
+
+    let lent = folded(NINE + 2, &facts);
+    let back =
+        folded(NINE + 3, &[&facts[..], &[fact(NINE + 3, NORTH, 2, unlink(99, ROWER))]].concat());
+
+    assert_eq!(link_ends(&lent), [(10, NINE + 1, LinkEnd::Rejected)]);
+    assert_eq!(lent.state.machine_of(BOB), Some(ROWER));
+    assert_eq!(link_ends(&back).last(), Some(&(11, NINE + 3, LinkEnd::Unlinked)));
 }
 
 #[test]

@@ -21,8 +21,6 @@ struct Span {
     branch: BranchId,
     since: i64,
     active: i64,
-    /// Of a stay: it began with a link.
-    implied: bool,
 }
 
 #[derive(Debug, Default)]
@@ -72,14 +70,16 @@ impl Model {
     fn take(&mut self, minute: i64, fact: &Fact) {
         match fact.deed {
             Deed::CheckIn { session, member, .. } => {
-                self.come(minute, session.0.as_u128(), member, fact.branch, false);
+                self.come(minute, session.0.as_u128(), member, fact.branch);
             }
             Deed::CheckOut { session, member, by } => {
                 let id = session.0.as_u128();
                 let is_tap = by != Means::Rejected;
+                let is_own = is_tap && !fact.key.origin.is_cloud();
                 let Some(stay) = self.stays.iter_mut().find(|stay| {
-                    let is_meant = stay.implied && stay.branch == fact.branch && is_tap;
-                    stay.member == member && (stay.ids.contains(&id) || is_meant)
+                    let is_named =
+                        if is_own { stay.branch == fact.branch } else { stay.ids.contains(&id) };
+                    stay.member == member && is_named
                 }) else {
                     return;
                 };
@@ -92,12 +92,16 @@ impl Model {
                 }
             }
             Deed::Link { link, member, machine, .. } => {
+                if !fact.key.origin.is_cloud() {
+                    self.take_back(minute, member, machine);
+                }
                 self.lend(minute, link.0.as_u128(), member, machine, fact.branch);
             }
             Deed::Unlink { link, machine, by } => {
                 let id = link.0.as_u128();
                 let Some(span) = self.links.get_mut(&machine) else { return };
-                if !span.ids.contains(&id) {
+                let is_own = by != Means::Rejected && !fact.key.origin.is_cloud();
+                if !is_own && !span.ids.contains(&id) {
                 } else if by != Means::Rejected {
                     self.end_link(minute, machine, LinkEnd::Unlinked);
                 } else if span.ids.len() == 1 {
@@ -133,7 +137,14 @@ impl Model {
         }
     }
 
-    fn come(&mut self, minute: i64, id: u128, member: MemberId, branch: BranchId, implied: bool) {
+    /// The branch lends it to this member: nobody else has it.
+    fn take_back(&mut self, minute: i64, member: MemberId, machine: DeviceId) {
+        if self.links.get(&machine).is_some_and(|span| span.member != member) {
+            self.end_link(minute, machine, LinkEnd::Rejected);
+        }
+    }
+
+    fn come(&mut self, minute: i64, id: u128, member: MemberId, branch: BranchId) {
         match self.stays.iter_mut().find(|stay| stay.member == member) {
             Some(stay) if stay.branch == branch => stay.ids.push(id),
             found => {
@@ -141,7 +152,7 @@ impl Model {
                     self.end_stay(minute, member, SessionEnd::Elsewhere);
                 }
                 let (ids, name, since, active) = (vec![id], id, minute, minute);
-                self.stays.push(Span { ids, name, member, branch, since, active, implied });
+                self.stays.push(Span { ids, name, member, branch, since, active });
             }
         }
     }
@@ -162,7 +173,7 @@ impl Model {
                 let is_inside =
                     self.stays.iter().any(|stay| stay.member == member && stay.branch == branch);
                 if !is_inside {
-                    self.come(minute, id, member, branch, true);
+                    self.come(minute, id, member, branch);
                 }
                 for other in self.links.keys().copied().collect::<Vec<_>>() {
                     if self.links[&other].member == member {
@@ -170,8 +181,7 @@ impl Model {
                     }
                 }
                 let (ids, name, since, active) = (vec![id], id, minute, minute);
-                let implied = false;
-                let span = Span { ids, name, member, branch, since, active, implied };
+                let span = Span { ids, name, member, branch, since, active };
                 self.links.insert(machine, span);
             }
         }
@@ -238,7 +248,8 @@ fn facts(with_queues: bool) -> impl Strategy<Value = Vec<Fact>> {
                     19 => (home, Deed::Dequeue { member, machine }),
                     _ => (home, Deed::Enqueue { member, machine }),
                 };
-                fact(minute, branch, seq, deed)
+                let journaled = if any_id % 4 == 0 { recorded } else { fact };
+                journaled(minute, branch, seq, deed)
             })
             .collect()
     })

@@ -2,9 +2,8 @@
 
 use crate::kit::*;
 use protocol::mqtt::payloads::DecisionAction;
-use protocol::rules::{Deed, Effect, Fact, FactKey, Means, Origin, Refusal, Request, Resolved};
+use protocol::rules::{Deed, Effect, Fact, Means, Refusal, Request, Resolved};
 use protocol::rules::{SessionEnd, fold};
-use uuid::Uuid;
 
 const NINE: i64 = 9 * 60;
 
@@ -60,15 +59,34 @@ fn an_end_by_time_comes_before_the_fact_that_reveals_it() {
 }
 
 #[test]
-fn a_check_out_of_a_stay_that_is_over_does_nothing() {
-    let folded = north(
-        NINE + 60,
-        [(NINE, check_in(1, ADA)), (NINE + 5, check_out(1, ADA)), (NINE + 9, check_in(2, ADA))]
-            .into_iter()
-            .chain([(NINE + 10, check_out(1, ADA))]),
-    );
+fn a_check_out_that_the_cloud_recorded_of_a_stay_that_is_over_does_nothing() {
+    let facts = [
+        fact(NINE, NORTH, 1, check_in(1, ADA)),
+        fact(NINE + 5, NORTH, 2, check_out(1, ADA)),
+        fact(NINE + 9, NORTH, 3, check_in(2, ADA)),
+        recorded(NINE + 10, NORTH, 1, check_out(1, ADA)),
+    ];
+
+    let folded = folded(NINE + 60, &facts);
 
     assert_eq!(folded.state.session(ADA).map(|open| open.id), Some(session(2)));
+}
+
+/// She moved to the south and back before the north knew; there it is one stay all along.
+#[test]
+fn whom_a_branch_lets_out_is_out_of_it_whatever_the_stay_is_called() {
+    let facts = [
+        fact(NINE, NORTH, 1, check_in(1, ADA)),
+        fact(NINE + 1, SOUTH, 1, check_in(2, ADA)),
+        fact(NINE + 2, NORTH, 2, check_in(3, ADA)),
+        fact(NINE + 3, NORTH, 3, check_out(1, ADA)),
+    ];
+
+    let folded = folded(NINE + 4, &facts);
+
+    let last = (3, NINE + 3, SessionEnd::CheckedOut);
+    assert_eq!(ends(&folded).last(), Some(&last));
+    assert_eq!(folded.state.session(ADA), None);
 }
 
 #[test]
@@ -87,10 +105,8 @@ fn a_member_is_in_one_branch_at_a_time() {
 
 /// The cloud has recorded the app's wish while the edge was silent; the edge journaled a tap of the same minute.
 fn in_the_app_and_at_the_door() -> [Fact; 2] {
-    let cloud = Origin { id: Uuid::nil(), epoch: 0 };
-    let key = FactKey { at_ms: ms(NINE), origin: cloud, seq: 1 };
     let deed = Deed::CheckIn { session: session(1), member: ADA, by: Means::App };
-    [Fact { key, branch: NORTH, deed }, fact(NINE, NORTH, 1, check_in(2, ADA))]
+    [recorded(NINE, NORTH, 1, deed), fact(NINE, NORTH, 1, check_in(2, ADA))]
 }
 
 #[test]
@@ -178,7 +194,7 @@ fn the_app_is_told_when_there_is_nothing_to_begin_or_end() {
 }
 
 #[test]
-fn a_stay_that_a_link_implies_is_ended_by_whichever_stay_its_branch_ends() {
+fn a_stay_that_a_link_implies_ends_when_its_branch_lets_its_member_out() {
     let facts = [
         fact(NINE, NORTH, 1, check_in(1, ADA)),
         fact(NINE + 1, SOUTH, 1, check_in(2, ADA)),

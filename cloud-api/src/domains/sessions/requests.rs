@@ -62,8 +62,8 @@ pub async fn ask_branch(
     Ok((give_command(db, &order, clock).await?, id))
 }
 
-/// Tells a branch that a stay is over, because its member came in elsewhere. Once, unless it began anew: under all ids that
-/// it was known by, since the branch may have added one that is of a later stay.
+/// Tells a branch that a stay is over, because its member came in elsewhere, under all ids that it was known by: the branch
+/// may have added one that is of a later stay. Once, unless it began anew or an id came late that the branch goes on with.
 pub async fn end_stay(
     db: &mut PgConnection,
     session: SessionId,
@@ -73,11 +73,13 @@ pub async fn end_stay(
     let branch = BranchId::from(stay.branch);
     let is_told = query_scalar!(
         r#"SELECT EXISTS (SELECT FROM commands WHERE branch_id = $1 AND command = 'check_out'
-             AND args @> jsonb_build_object('id', $2::text, 'by', 'cloud', 'since_ms', $3::bigint))
+             AND args @> jsonb_build_object('id', $2::text, 'by', 'cloud', 'since_ms', $3::bigint,
+                                            'ids', $4::jsonb))
            AS "told!""#,
         branch.0,
         session.to_string(),
         stay.since_ms,
+        json!(stay.claims),
     );
     if is_told.fetch_one(&mut *db).await? {
         return Ok(());
