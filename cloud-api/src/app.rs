@@ -7,9 +7,11 @@ use crate::counters::Counters;
 use crate::domains::accounts::{Callers, Passwords, Throttle, Tokens};
 use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls, Watched};
 use crate::domains::organizations;
+use crate::domains::users::Profiles;
 use crate::events::{Bus, Relay};
 use crate::http::ops;
 use crate::http::rate::Rates;
+use crate::ids::UserId;
 use crate::keys::Keys;
 use crate::outside::files::Files;
 use crate::outside::identity::{ExternalIssuer, Provider};
@@ -39,6 +41,7 @@ pub struct App {
     pub throttle: Throttle,
     pub tokens: Arc<Tokens>,
     pub callers: Arc<Callers>,
+    pub profiles: Arc<Profiles>,
     pub mailer: Arc<dyn Mailer>,
     pub files: Files,
     pub google: Arc<Provider>,
@@ -79,8 +82,12 @@ impl App {
         let redis = config.redis.url.as_ref().map(Redis::open).transpose()?;
         let counters = Counters::new(redis.clone());
         let (bus, callers) = (Bus::default(), Arc::<Callers>::default());
-        let told = Arc::clone(&callers);
-        bus.on_signal(move |signal| told.hear(signal));
+        let profiles = Arc::new(Profiles::new(config.auth.remembered_profiles));
+        let told = (Arc::clone(&callers), Arc::clone(&profiles));
+        bus.on_signal(move |signal| {
+            told.0.hear(signal);
+            told.1.hear(signal);
+        });
         let relay = Relay::new(redis.clone(), db.clone());
         let cache = Cache::new(redis.clone(), clock.clone(), relay.clone());
         let files = Files::open(&config.files, &config.service.state_dir)?;
@@ -100,6 +107,7 @@ impl App {
             live: Arc::default(),
             bus,
             callers,
+            profiles,
             mailer,
             google: Arc::new(Provider::google(&config.google)?),
             apple: Arc::new(Provider::apple(&config.apple)?),
@@ -114,5 +122,11 @@ impl App {
             stop,
             started: Instant::now(),
         })
+    }
+
+    /// A user has changed: what is remembered of them here counts no longer. Other instances are told by the database.
+    pub fn forget(&self, user: UserId) {
+        self.callers.forget(user);
+        self.profiles.forget(user);
     }
 }

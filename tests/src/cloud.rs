@@ -17,6 +17,8 @@ pub struct Cloud {
     address: SocketAddr,
     env: Vec<(&'static str, String)>,
     log: PathBuf,
+    /// The processor that it is bound to.
+    core: Option<usize>,
     process: Option<Process>,
 }
 
@@ -31,7 +33,7 @@ impl Cloud {
     /// At an address, with what `env` will say; its log goes into `folder`.
     pub fn at(address: SocketAddr, folder: &Path) -> Self {
         let log = folder.join("cloud-api.log");
-        let mut cloud = Self { address, env: Vec::new(), log, process: None };
+        let mut cloud = Self { address, env: Vec::new(), log, core: None, process: None };
         cloud.env("GYMWIRE_HTTP__BIND", &address);
         // Tests ask again and again until something has happened.
         cloud.env("GYMWIRE_LIMITS__ADMIN", "1000000");
@@ -46,9 +48,14 @@ impl Cloud {
         self.env.push((name, value.to_string()));
     }
 
+    /// Binds later starts to one processor.
+    pub fn bind(&mut self, core: usize) {
+        self.core = Some(core);
+    }
+
     /// Starts `cloud-api serve` and waits until it is ready.
     pub async fn start(&mut self) -> Result<()> {
-        let mut process = Process::start("cloud-api", ["serve"], &self.env, &self.log)?;
+        let mut process = self.serve()?;
         let ready = format!("{}/health/ready", self.url());
         wait::until_true("the cloud is ready", START_LIMIT, || {
             let alive = process.ensure_alive();
@@ -62,6 +69,15 @@ impl Cloud {
         .with_context(|| format!("log of the cloud: {}", process.tail()))?;
         self.process = Some(process);
         Ok(())
+    }
+
+    fn serve(&self) -> Result<Process> {
+        let Some(core) = self.core else {
+            return Process::start("cloud-api", ["serve"], &self.env, &self.log);
+        };
+        let (core, program) = (core.to_string(), process::binary("cloud-api")?);
+        let bound = ["--cpu-list".as_ref(), core.as_ref(), program.as_os_str(), "serve".as_ref()];
+        Process::start_other("taskset".as_ref(), bound, &self.env, &self.log)
     }
 
     /// Runs `cloud-api admin …` and gives what it printed.

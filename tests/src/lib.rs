@@ -6,6 +6,7 @@ pub mod bridge;
 pub mod browser;
 pub mod chaos;
 pub mod cloud;
+pub mod cores;
 pub mod db;
 pub mod demo;
 pub mod doors;

@@ -63,6 +63,7 @@ impl Default for Auth {
             max_failures_per_address: 300,
             failure_window_s: 15 * 60,
             failed_login_ms: 400,
+            remembered_profiles: 20_000,
         }
     }
 }

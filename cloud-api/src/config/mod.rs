@@ -121,6 +121,8 @@ pub struct Auth {
     pub failure_window_s: u64,
     /// A login that fails is answered after so long at least, so that the time tells nothing.
     pub failed_login_ms: u64,
+    /// Users whose profile is remembered, so that it is not read from the database each time; 0 remembers none.
+    pub remembered_profiles: usize,
 }
 
 /// `[limits]`

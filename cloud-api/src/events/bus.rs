@@ -27,8 +27,8 @@ pub enum Signal {
     Live(BranchId),
     /// Somebody looks at a branch's floor.
     Watched(BranchId),
-    /// A user's role, branches, plan, status or logins have changed.
-    Caller(UserId),
+    /// A user's role, branches, plan, status, logins or profile have changed.
+    User(UserId),
     /// Signals may have been lost.
     Any,
 }
@@ -77,6 +77,11 @@ impl Bus {
         }
         // An error only says that nobody listens.
         let _ = self.sender.send(signal);
+    }
+
+    #[cfg(test)]
+    pub fn count_as_heard(&self) {
+        self.set_beat(Some(Instant::now()));
     }
 
     fn set_beat(&self, sent: Option<Instant>) {
@@ -186,7 +191,7 @@ fn signal(notification: &PgNotification) -> Option<Signal> {
         "branch_changes" => Some(Signal::Changes(id.into())),
         "branch_commands" => Some(Signal::Commands(id.into())),
         "branch_live" => Some(Signal::Live(id.into())),
-        "callers" => Some(Signal::Caller(id.into())),
+        "callers" => Some(Signal::User(id.into())),
         "branch_watched" => Some(Signal::Watched(id.into())),
         _ => None,
     }

@@ -3,6 +3,8 @@
 mod bus;
 pub mod outbox;
 mod relay;
+mod remembered;
 
 pub use bus::{Bus, Signal, run, wait_for};
 pub use relay::Relay;
+pub use remembered::Remembered;

@@ -2,6 +2,7 @@
 
 use super::error::Result;
 use anyhow::Context;
+use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -13,19 +14,51 @@ use std::convert::Infallible;
 #[derive(Debug)]
 pub struct IfNoneMatch(Vec<String>);
 
+/// JSON as it is answered, with its tag. Clones share it.
+#[derive(Clone)]
+pub struct Tagged {
+    json: Bytes,
+    etag: HeaderValue,
+}
+
+impl Tagged {
+    pub fn of(body: &impl Serialize) -> Result<Self> {
+        Ok(Self::over(serde_json::to_vec(body).context("an answer cannot be written")?))
+    }
+
+    fn over(json: Vec<u8>) -> Self {
+        let etag = format!("W/\"{}\"", hex::encode(&Sha256::digest(&json)[..12]));
+        let etag = HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("*"));
+        Self { json: json.into(), etag }
+    }
+}
+
+/// Nothing of what it says.
+impl std::fmt::Debug for Tagged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tagged").finish_non_exhaustive()
+    }
+}
+
 impl IfNoneMatch {
     /// The JSON of `body`, or 304 if the client has it.
     pub fn answer(&self, body: &impl Serialize) -> Result<Response> {
-        Ok(self.answer_bytes(serde_json::to_vec(body).context("an answer cannot be written")?))
+        Ok(self.answer_tagged(Tagged::of(body)?))
     }
 
     /// JSON that is written already.
     pub fn answer_bytes(&self, json: Vec<u8>) -> Response {
-        let etag = format!("W/\"{}\"", hex::encode(&Sha256::digest(&json)[..12]));
-        let is_known = self.0.iter().any(|known| *known == etag || known == "*");
+        self.answer_tagged(Tagged::over(json))
+    }
+
+    /// JSON that has its tag already.
+    pub fn answer_tagged(&self, tagged: Tagged) -> Response {
+        let Tagged { json, etag } = tagged;
+        let is_known =
+            self.0.iter().any(|known| known.as_bytes() == etag.as_bytes() || known == "*");
         // Asking again is cheap and what is behind a login belongs into no shared cache.
         let headers = [
-            (header::ETAG, HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("*"))),
+            (header::ETAG, etag),
             (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
         ];
         if is_known {

@@ -2,6 +2,7 @@
 
 mod example;
 mod postman;
+mod repair;
 
 pub use postman::collection;
 
@@ -64,6 +65,7 @@ const SCHEMES: [(&str, &str); 2] = [
 
 /// Adds what is the same everywhere: the problem as default answer, and examples of bodies.
 pub fn complete(mut document: OpenApi) -> OpenApi {
+    repair::repair(&mut document);
     relax_patches(&mut document);
     add_examples(&mut document);
     for operation in document.paths.paths.values_mut().flat_map(operations) {

@@ -9,6 +9,7 @@ mod passwords;
 mod provider;
 mod redirect;
 mod registration;
+mod remembered_profiles;
 mod repeats;
 mod revocation;
 mod user_tokens;
@@ -16,11 +17,15 @@ mod user_tokens;
 use crate::gym::Gym;
 use anyhow::{Context, Result};
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Method, Request};
 use cloud_api::jobs::run_due_jobs;
 use cloud_api::outside::mail::Rendered;
+use cloud_api::{App, events};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tests::api::{Answer, Api};
+use tests::wait;
+use tokio::task::JoinSet;
 
 /// A cloud with one gym.
 async fn cloud() -> Result<(Api, Gym)> {
@@ -30,6 +35,31 @@ async fn cloud() -> Result<(Api, Gym)> {
 }
 
 const STRONG: &str = "marble otter sings 7 tangos";
+
+/// Another instance over the same database, whose bus is heard.
+async fn instance(api: &Api, tasks: &mut JoinSet<Result<()>>) -> Result<Api> {
+    let (config, clock) = ((*api.app.config).clone(), api.app.clock.clone());
+    let app = App::open(api.db().pool().await?, config, clock, api.app.stop.clone()).await?;
+    tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
+    let bus = app.bus.clone();
+    wait::until_true("the bus is heard", Duration::from_secs(20), || {
+        let is_heard = bus.is_heard();
+        async move { Ok(is_heard) }
+    })
+    .await?;
+    Ok(Api::over(app))
+}
+
+/// Waits until an instance, whose tasks these are, knows that it hears the bus no longer.
+async fn not_heard(other: &Api, tasks: &mut JoinSet<Result<()>>) -> Result<()> {
+    tasks.shutdown().await;
+    let bus = other.app.bus.clone();
+    wait::until_true("the bus counts as not heard", Duration::from_secs(20), || {
+        let is_heard = bus.is_heard();
+        async move { Ok(!is_heard) }
+    })
+    .await
+}
 
 async fn register(api: &Api, email: &str) -> Result<Answer> {
     let new = json!({"email": email, "password": STRONG, "name": "Ada"});
@@ -92,4 +122,8 @@ async fn verify(api: &Api, token: &str) -> Result<Answer> {
 
 async fn count(api: &Api, sql: &'static str) -> Result<i64> {
     Ok(sqlx::query_scalar(sql).fetch_one(&api.app.db).await?)
+}
+
+async fn change_profile(api: &Api, token: &str, changes: &Value) -> Result<Answer> {
+    api.send(Method::PATCH, "/api/v1/users/profile", Some(token), changes).await
 }

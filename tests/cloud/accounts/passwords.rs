@@ -1,7 +1,7 @@
 //! Forgotten and changed passwords, changed addresses, imported hashes.
 
 use super::{
-    STRONG, cloud, field, letters, log_in, profile, refresh, register, registered, token_of,
+    STRONG, cloud, count, field, letters, log_in, profile, refresh, register, registered, token_of,
     tokens, told, verify,
 };
 use crate::gym::Gym;
@@ -67,16 +67,49 @@ async fn nothing_tells_whether_an_account_was_asked_for() -> Result<()> {
     register(&api, "ada@example.com").await?;
     letters(&api).await?;
 
+    let runs = api.app.passwords.runs();
     let known = forgot(&api, "ada@example.com").await?;
     let unknown = forgot(&api, "nobody@example.com").await?;
 
     assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
-    // Both have done the same so far: one job each.
+    // Both have done the same so far: one job each, no password, no letter.
+    assert_eq!((api.app.passwords.runs(), api.inbox.take().len()), (runs, 0));
     let queued: Vec<String> = sqlx::query_scalar("SELECT kind FROM jobs WHERE failed_at IS NULL")
         .fetch_all(&api.app.db)
         .await?;
     assert_eq!(queued, ["accounts.write_to", "accounts.write_to"]);
     assert_eq!(letters(&api).await?.len(), 1);
+    Ok(())
+}
+
+/// Answer, passwords that were looked at, and lines in the audit log, of a login that fails.
+async fn failed(api: &Api, email: &str) -> Result<((u16, Value), u64, i64)> {
+    const LINES: &str = "SELECT count(*) FROM audit_log";
+    let (runs, lines) = (api.app.passwords.runs(), count(api, LINES).await?);
+    let answer = told(&log_in(api, email, "wrong").await?)?;
+    Ok((answer, api.app.passwords.runs() - runs, count(api, LINES).await? - lines))
+}
+
+#[tokio::test]
+async fn a_login_that_fails_does_the_same_whether_or_not_there_is_an_account() -> Result<()> {
+    let (api, _) = cloud().await?;
+    for (email, change) in [
+        ("known@example.com", "name = 'Ada'"),
+        ("hashless@example.com", "password_hash = NULL"),
+        ("suspended@example.com", "status = 'suspended'"),
+        ("locked@example.com", "status = 'locked'"),
+    ] {
+        register(&api, email).await?;
+        let change = format!("UPDATE users SET {change} WHERE email = '{email}'");
+        sqlx::query(sqlx::AssertSqlSafe(change)).execute(&api.app.db).await?;
+    }
+
+    let unknown = failed(&api, "nobody@example.com").await?;
+
+    assert_eq!(unknown, ((401, json!("invalid_credentials")), 1, 1));
+    for email in ["known", "hashless", "suspended", "locked"] {
+        assert_eq!(failed(&api, &format!("{email}@example.com")).await?, unknown, "{email}");
+    }
     Ok(())
 }
 

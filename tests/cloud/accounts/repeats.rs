@@ -61,6 +61,56 @@ async fn what_failed_may_be_tried_again_with_its_key() -> Result<()> {
     Ok(())
 }
 
+/// As it is when a service dies after its commit and before the answer was kept.
+async fn lose_the_answer(api: &Api) -> Result<()> {
+    let lose = "UPDATE idempotency_keys SET status = NULL, headers = NULL, body = NULL";
+    sqlx::query(lose).execute(&api.app.db).await?;
+    Ok(())
+}
+
+async fn praise(api: &Api, token: &str) -> Result<Answer> {
+    let request = Request::post("/api/v1/users/feedback")
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "application/json")
+        .header("idempotency-key", "key-1");
+    let body = json!({"kind": "praise", "message": "Good."});
+    api.call(request.body(Body::from(body.to_string()))?).await
+}
+
+#[tokio::test]
+async fn what_was_carried_out_is_not_carried_out_again_though_its_answer_was_lost() -> Result<()> {
+    let (api, _) = cloud().await?;
+    let (token, _) = registered(&api, "ada@example.com").await?;
+    assert_eq!(praise(&api, &token).await?.status, 201);
+    lose_the_answer(&api).await?;
+
+    api.app.clock.advance(Duration::seconds(61));
+    let again = praise(&api, &token).await?;
+
+    assert_eq!(told(&again)?, (409, json!("already_carried_out")));
+    assert_eq!(count(&api, "SELECT count(*) FROM feedback").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_whose_service_died_before_its_commit_is_carried_out_after_a_minute() -> Result<()>
+{
+    let (api, _) = cloud().await?;
+    let (token, _) = registered(&api, "ada@example.com").await?;
+    assert_eq!(praise(&api, &token).await?.status, 201);
+    lose_the_answer(&api).await?;
+    for undo in ["UPDATE idempotency_keys SET is_carried_out = false", "DELETE FROM feedback"] {
+        sqlx::query(undo).execute(&api.app.db).await?;
+    }
+
+    api.app.clock.advance(Duration::seconds(61));
+    let again = praise(&api, &token).await?;
+
+    assert_eq!(again.status, 201);
+    assert_eq!(count(&api, "SELECT count(*) FROM feedback").await?, 1);
+    Ok(())
+}
+
 #[tokio::test]
 async fn an_answer_is_kept_for_a_day_and_sealed() -> Result<()> {
     let (api, _) = cloud().await?;

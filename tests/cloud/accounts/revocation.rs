@@ -1,29 +1,13 @@
 //! What ends or changes somebody counts at once here, within a second on other instances, and also while the bus is
 //! not heard.
 
-use super::{cloud, profile, registered};
+use super::{cloud, instance, not_heard, profile, registered};
 use anyhow::Result;
 use cloud_api::domains::accounts::Role;
-use cloud_api::{App, events};
 use serde_json::json;
 use std::time::Duration;
-use tests::api::Api;
 use tests::wait;
 use tokio::task::JoinSet;
-
-/// Another instance over the same database, whose bus is heard.
-async fn instance(api: &Api, tasks: &mut JoinSet<Result<()>>) -> Result<Api> {
-    let (config, clock) = ((*api.app.config).clone(), api.app.clock.clone());
-    let app = App::open(api.db().pool().await?, config, clock, api.app.stop.clone()).await?;
-    tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
-    let bus = app.bus.clone();
-    wait::until_true("the bus is heard", Duration::from_secs(20), || {
-        let is_heard = bus.is_heard();
-        async move { Ok(is_heard) }
-    })
-    .await?;
-    Ok(Api::over(app))
-}
 
 #[tokio::test]
 async fn a_logout_on_one_instance_is_heard_on_another() -> Result<()> {
@@ -72,13 +56,7 @@ async fn while_the_bus_is_not_heard_every_request_looks() -> Result<()> {
     let other = instance(&api, &mut tasks).await?;
     let (access, _) = registered(&api, "ada@example.com").await?;
     assert_eq!(profile(&other, &access).await?.status, 200);
-    tasks.shutdown().await;
-    let bus = other.app.bus.clone();
-    wait::until_true("the bus counts as not heard", Duration::from_secs(20), || {
-        let is_heard = bus.is_heard();
-        async move { Ok(!is_heard) }
-    })
-    .await?;
+    not_heard(&other, &mut tasks).await?;
 
     api.post("/api/v1/auth/logout", Some(&access), &json!({})).await?;
 

@@ -1,11 +1,14 @@
 //! The measurements of `make bench`, each beside its peer or limit in the same run.
 
+mod accounts;
 mod acks;
 mod backlog;
 mod codec;
 mod copy;
 mod decisions;
 mod disk;
+mod door;
+mod fastify;
 pub mod flood;
 mod idle;
 mod latency;
@@ -67,6 +70,12 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("idle") {
         idle::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("door") {
+        door::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("accounts") {
+        accounts::measure().await?.iter().for_each(tell);
     }
     Ok(())
 }

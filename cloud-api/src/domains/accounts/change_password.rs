@@ -54,7 +54,7 @@ pub async fn change_password(
     audit::record(&mut tx, &entry.of(caller.organization).from(&origin), now).await?;
     mail::queue(&app, &mut tx, email.as_str(), Letter::PasswordChanged).await?;
     tx.commit().await?;
-    app.callers.forget(caller.user);
+    app.forget(caller.user);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -107,7 +107,7 @@ pub async fn update_user_account(
     let entry = Entry::asked("account.changed", &caller, &origin).on(id);
     audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
     tx.commit().await?;
-    app.callers.forget(id);
+    app.forget(id);
     Ok(Json(after))
 }
 

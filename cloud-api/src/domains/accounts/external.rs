@@ -49,6 +49,7 @@ async fn take_in(
     let until = OffsetDateTime::from_unix_timestamp(exp).map_err(|_| INVALID)?;
     login_store::renew_external(&mut tx, login, who.user.id, &origin, now, until).await?;
     tx.commit().await?;
+    app.forget(who.user.id);
     Ok(Verified { user: who.user.id, login, exp })
 }
 

@@ -104,6 +104,7 @@ async fn enter(
     let who = entrant(app, &mut tx, &arrival, origin).await?;
     let logged_in = session::open(app, &mut tx, who, sign_in.device.as_ref(), origin).await?;
     tx.commit().await?;
+    app.forget(logged_in.user.id);
     watch::after_login(app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }

@@ -62,6 +62,7 @@ pub async fn log_in(
     let who = Entrant::from(found);
     let logged_in = session::open(&app, &mut tx, who, login.device.as_ref(), &origin).await?;
     tx.commit().await?;
+    app.forget(logged_in.user.id);
     watch::after_login(&app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }

@@ -42,6 +42,6 @@ pub async fn log_out(
     let entry = entry.on(caller.login).from(&origin);
     audit::record(&mut tx, &entry.detail(json!({"all": logout.all_devices})), now).await?;
     tx.commit().await?;
-    app.callers.forget(caller.user);
+    app.forget(caller.user);
     Ok(StatusCode::NO_CONTENT)
 }

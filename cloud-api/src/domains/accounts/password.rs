@@ -1,4 +1,4 @@
-//! Passwords: argon2id, a few at a time and off the async threads, so that logins cannot stall the service. Imported
+//! Passwords: argon2id, a few at a time on threads that give way, so that logins cannot stall the service. Imported
 //! bcrypt hashes are verified too, and replaced when their password is used.
 
 use crate::config::Auth;
@@ -7,8 +7,11 @@ use anyhow::{Context, anyhow};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use rustix::process::setpriority_process;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use zxcvbn::{Score, zxcvbn};
 
@@ -19,6 +22,7 @@ pub struct Passwords {
     slots: Arc<Semaphore>,
     /// Verified in place of the hash of a user that does not exist, to take the same time.
     decoy: Arc<str>,
+    runs: Arc<AtomicU64>,
 }
 
 /// What verifying found.
@@ -39,22 +43,21 @@ impl Passwords {
             argon2,
             slots: Arc::new(Semaphore::new(config.hash_concurrency)),
             decoy: decoy.into(),
+            runs: Arc::default(),
         })
     }
 
     /// A PHC string for the database.
     pub async fn hash(&self, password: String) -> anyhow::Result<String> {
-        let _slot = self.slots.acquire().await?;
         let argon2 = self.argon2.clone();
-        spawn_blocking(move || hash(&argon2, &password)).await?
+        self.aside(move || hash(&argon2, &password)).await?
     }
 
     /// Whether the password is the one that was hashed. Without a hash: no, in the same time.
     pub async fn verify(&self, password: String, known: Option<String>) -> anyhow::Result<Proof> {
-        let _slot = self.slots.acquire().await?;
         let argon2 = self.argon2.clone();
         let decoy = Arc::clone(&self.decoy);
-        spawn_blocking(move || {
+        self.aside(move || {
             let text = known.as_deref().unwrap_or(&decoy);
             let is_same = is_password(&argon2, &password, text)?;
             let is_right = is_same && known.is_some();
@@ -62,10 +65,37 @@ impl Passwords {
             let better_hash = is_weak.then(|| hash(&argon2, &password)).transpose()?;
             Ok(Proof { is_right, better_hash })
         })
-        .await
-        .context("a password was not checked")?
+        .await?
+    }
+
+    /// How often passwords were hashed or verified so far, decoys too.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Relaxed)
+    }
+
+    /// Works on a thread that gives way to those that answer requests. The slot goes with it, so that clients who ask
+    /// and go away do not make more of them.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await?;
+        self.runs.fetch_add(1, Relaxed);
+        let (done, result) = oneshot::channel();
+        thread::Builder::new().name("password".to_owned()).spawn(move || {
+            // On Linux this is of the thread alone. Where it is not allowed, requests are slower while many log in.
+            let _ = setpriority_process(None, NICE);
+            let worked = work();
+            drop(slot);
+            // Whoever asked may be gone.
+            let _ = done.send(worked);
+        })?;
+        result.await.context("a password was not looked at")
     }
 }
+
+/// A tenth of the share of a thread that answers requests, where both want a core.
+const NICE: i32 = 10;
 
 fn hash(argon2: &Argon2<'_>, password: &str) -> anyhow::Result<String> {
     let hash = argon2.hash_password(password.as_bytes()).map_err(|error| anyhow!("{error}"))?;

@@ -184,6 +184,7 @@ async fn come_back(
         let who = arrive(app, &mut tx, &state, &back, origin).await?;
         let logged_in = session::open(app, &mut tx, who, None, origin).await?;
         tx.commit().await?;
+        app.forget(logged_in.user.id);
         watch::after_login(app, logged_in.user.id).await?;
         return Ok(Json(logged_in).into_response());
     };

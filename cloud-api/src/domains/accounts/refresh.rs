@@ -55,7 +55,7 @@ pub async fn refresh_tokens(
     if !may_exchange(&mut tx, &presented, now).await? {
         reused(&app, &mut tx, &presented, &origin).await?;
         tx.commit().await?;
-        app.callers.forget(presented.user);
+        app.forget(presented.user);
         watch::after_reuse(&app, presented.user).await?;
         return Err(crate::http::Error::Unauthorized("refresh_token_reused"));
     }

@@ -11,7 +11,7 @@ use crate::domains::organizations;
 use crate::domains::users::{self, NewProfile};
 use crate::events::outbox;
 use crate::http::{
-    Error, IdempotencyKey, Json, OnConstraint, Origin, Problem, Result, Valid, parse,
+    Error, IdempotencyKey, Json, OnConstraint, Once, Origin, Problem, Result, Valid, parse,
 };
 use crate::ids::OrganizationId;
 use crate::outside::mail::{self, Letter};
@@ -61,6 +61,7 @@ pub struct Registration {
 pub async fn register(
     State(app): State<App>,
     origin: Origin,
+    once: Once,
     Valid(new): Valid<Registration>,
 ) -> Result<(StatusCode, Json<LoggedIn>)> {
     let email: Email = parse("email", &new.email)?;
@@ -87,7 +88,7 @@ pub async fn register(
     mail::queue(&app, &mut tx, &user.email, letter).await?;
     let who = Entrant { user, plan: Plan::Free };
     let logged_in = session::open(&app, &mut tx, who, new.device.as_ref(), &origin).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(logged_in)))
 }
 

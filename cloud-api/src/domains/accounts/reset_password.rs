@@ -53,6 +53,6 @@ pub async fn reset_password(
     audit::record(&mut tx, &entry.of(user.organization_id).from(&origin), now).await?;
     mail::queue(&app, &mut tx, &user.email, Letter::PasswordChanged).await?;
     tx.commit().await?;
-    app.callers.forget(user.id);
+    app.forget(user.id);
     Ok(StatusCode::NO_CONTENT)
 }

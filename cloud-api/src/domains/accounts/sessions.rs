@@ -49,6 +49,6 @@ pub async fn end_login(
     let entry = audit::Entry::new("login.revoked").by(caller.user).of(caller.organization);
     audit::record(&mut tx, &entry.on(id).from(&origin), now).await?;
     tx.commit().await?;
-    app.callers.forget(caller.user);
+    app.forget(caller.user);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -62,6 +62,7 @@ pub async fn exchange_code(
     let device = exchange.device.as_ref();
     let logged_in = session::open(&app, &mut tx, Entrant::from(found), device, &origin).await?;
     tx.commit().await?;
+    app.forget(logged_in.user.id);
     watch::after_login(&app, logged_in.user.id).await?;
     Ok(Json(logged_in))
 }

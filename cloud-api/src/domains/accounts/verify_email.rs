@@ -53,6 +53,6 @@ pub async fn verify_email(
     let entry = entry.from(&origin).changed(&user.email, &found.email);
     audit::record(&mut tx, &entry, now).await?;
     tx.commit().await?;
-    app.callers.forget(user.id);
+    app.forget(user.id);
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,7 +5,7 @@ use super::{Wanted, about, check, one, store};
 use crate::app::App;
 use crate::domains::accounts;
 use crate::http::{
-    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Page, PageQuery, Patch, Problem, Query,
+    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Page, PageQuery, Patch, Problem, Query,
     Result, Valid,
 };
 use axum::extract::State;
@@ -92,13 +92,14 @@ pub async fn set_body_metrics(
 pub async fn add_body_metrics(
     State(app): State<App>,
     caller: Caller,
+    once: Once,
     Valid(metrics): Valid<Metrics>,
 ) -> Result<(StatusCode, Json<Entry>)> {
     let metrics = check(metrics, app.clock.now())?;
     let mut tx = app.db.begin().await?;
     let id = super::add(&app, &mut tx, caller.user, &metrics).await?.ok_or(TAKEN)?;
     let entry = one(&app, &mut tx, caller.user, id).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(entry)))
 }
 

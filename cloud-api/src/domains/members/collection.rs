@@ -7,8 +7,8 @@ use crate::audit::{self, Entry};
 use crate::domains::accounts::plain_text;
 use crate::domains::branches;
 use crate::http::{
-    Caller, IdempotencyKey, IfNoneMatch, Json, Origin, Page, PageQuery, Problem, Query, Result,
-    Valid,
+    Caller, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, PageQuery, Problem, Query,
+    Result, Valid,
 };
 use crate::ids::BranchId;
 use axum::extract::State;
@@ -71,6 +71,7 @@ pub async fn create_member(
     State(app): State<App>,
     caller: Caller,
     origin: Origin,
+    once: Once,
     Valid(new): Valid<MemberDetails>,
 ) -> Result<(StatusCode, Json<Member>)> {
     let (new, now) = (new.with_types(Source::Desk)?, app.clock.now());
@@ -78,6 +79,6 @@ pub async fn create_member(
     let member = super::create(&mut tx, caller.organization, &new, now).await?;
     let entry = Entry::asked("member.created", &caller, &origin).on(member.id);
     audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(member)))
 }

@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::accounts::plain_text;
 use crate::http::{
-    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Origin, Page, Path, Problem, Result, Valid,
-    parse,
+    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Problem, Result,
+    Valid, parse,
 };
 use crate::ids::MemberId;
 use axum::extract::State;
@@ -94,6 +94,7 @@ pub async fn create_credential(
     caller: Caller,
     origin: Origin,
     Path(id): Path<MemberId>,
+    once: Once,
     Valid(new): Valid<NewCredential>,
 ) -> Result<(StatusCode, Json<Credential>)> {
     let now = app.clock.now();
@@ -104,6 +105,6 @@ pub async fn create_credential(
     let made = super::add_credential(&mut tx, organization, id, &proof, label, now).await?;
     let entry = Entry::asked("credential.created", &caller, &origin).on(made.id);
     audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -5,7 +5,7 @@ use super::sight;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::http::{
-    Caller, IdempotencyKey, IfNoneMatch, Json, Origin, Page, Path, Problem, Result, Valid,
+    Caller, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Problem, Result, Valid,
 };
 use crate::ids::MemberId;
 use axum::extract::State;
@@ -43,6 +43,7 @@ pub async fn create_membership(
     caller: Caller,
     origin: Origin,
     Path(id): Path<MemberId>,
+    once: Once,
     Valid(terms): Valid<Terms>,
 ) -> Result<(StatusCode, Json<Membership>)> {
     let now = app.clock.now();
@@ -53,6 +54,6 @@ pub async fn create_membership(
     let made = super::add_membership(&mut tx, organization, id, &terms, source, now).await?;
     let entry = Entry::asked("membership.created", &caller, &origin).on(made.id);
     audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -44,7 +44,7 @@ async fn erase_next(app: &App) -> Result<bool> {
     outbox::add(&mut tx, "account.erased", Some(user), &data, now).await?;
     audit::record(&mut tx, &Entry::new("account.erased").of(organization).on(user), now).await?;
     tx.commit().await?;
-    app.callers.forget(user);
+    app.forget(user);
     Ok(true)
 }
 

@@ -12,9 +12,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-/// How an account stands.
+/// How the own account stands.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Account {
+pub struct OwnAccount {
     pub organization_id: OrganizationId,
     pub status: Status,
     pub plan: Plan,
@@ -31,7 +31,7 @@ pub struct Account {
 
 /// Read how the own account stands.
 #[utoipa::path(get, path = "/users/account", tag = "users", security(("bearer" = ["read:profile"])), responses(
-    (status = 200, body = Account),
+    (status = 200, body = OwnAccount),
     (status = 304, description = "the same as what `If-None-Match` names")))]
 pub async fn read_account(
     State(app): State<App>,
@@ -41,7 +41,7 @@ pub async fn read_account(
     let mut db = app.db.acquire().await?;
     let standing = store::standing(&mut db, caller.user, app.clock.now()).await?;
     let member = members::of_user(&mut db, caller.organization, caller.user).await?;
-    known.answer(&Account {
+    known.answer(&OwnAccount {
         organization_id: caller.organization,
         status: standing.status,
         plan: standing.plan,

@@ -4,7 +4,8 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::members::{self, Credential, Member, NewCredential};
 use crate::http::{
-    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Origin, Page, Path, Problem, Result, Valid,
+    Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Problem, Result,
+    Valid,
 };
 use crate::ids::CredentialId;
 use axum::extract::State;
@@ -46,6 +47,7 @@ pub async fn add_own_credential(
     State(app): State<App>,
     caller: Caller,
     origin: Origin,
+    once: Once,
     Valid(new): Valid<NewCredential>,
 ) -> Result<(StatusCode, Json<Credential>)> {
     let (proof, now) = (new.proof()?, app.clock.now());
@@ -55,7 +57,7 @@ pub async fn add_own_credential(
     let made = members::add_credential(&mut tx, organization, own, &proof, label, now).await?;
     let entry = Entry::asked("credential.created", &caller, &origin).on(made.id);
     audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
 

@@ -4,7 +4,7 @@ use super::feedback_store as store;
 use crate::app::App;
 use crate::domains::accounts::{plain_text, text_block};
 use crate::http::{
-    Caller, IdempotencyKey, IfNoneMatch, Json, Page, PageQuery, Query, Result, Valid,
+    Caller, IdempotencyKey, IfNoneMatch, Json, Once, Page, PageQuery, Query, Result, Valid,
 };
 use crate::ids::{FeedbackId, UserId};
 use axum::extract::State;
@@ -68,11 +68,14 @@ pub struct Feedback {
 pub async fn give_feedback(
     State(app): State<App>,
     caller: Caller,
+    once: Once,
     Valid(new): Valid<NewFeedback>,
 ) -> Result<(StatusCode, Json<Feedback>)> {
-    let mut db = app.db.acquire().await?;
-    let made = store::insert(&mut db, caller.organization, caller.user, &new, app.clock.now());
-    Ok((StatusCode::CREATED, Json(made.await?)))
+    let (organization, now) = (caller.organization, app.clock.now());
+    let mut tx = app.db.begin().await?;
+    let made = store::insert(&mut tx, organization, caller.user, &new, now).await?;
+    once.commit(tx).await?;
+    Ok((StatusCode::CREATED, Json(made)))
 }
 
 /// List what users said, the newest first.

@@ -16,6 +16,7 @@ mod model;
 mod picture;
 mod preferences;
 mod profile;
+mod profiles;
 mod qr;
 mod search;
 mod settings;
@@ -27,6 +28,7 @@ mod usage;
 pub use activity_store::log_activity;
 pub use health::forget as forget_health;
 pub use model::{Gender, NewProfile, Profile};
+pub use profiles::Profiles;
 pub use settings::{ActivityLevel, DietPreferences, FitnessProfile, Units};
 pub use store::{keep_profile, preferences, profile};
 

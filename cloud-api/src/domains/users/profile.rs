@@ -18,9 +18,8 @@ pub async fn read_profile(
     caller: Caller,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    let mut db = app.db.acquire().await?;
-    let found = store::profile(&mut db, caller.user, app.clock.now()).await?;
-    known.answer(&found.ok_or(Error::NotFound)?)
+    let found = app.profiles.find(&app, &caller).await?;
+    Ok(known.answer_tagged(found.ok_or(Error::NotFound)?))
 }
 
 /// Change the own profile; what is left out stays, null clears.
@@ -71,5 +70,6 @@ async fn change(
     let entry = Entry::asked("profile.changed", caller, origin).on(caller.user);
     audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
     tx.commit().await?;
+    app.forget(caller.user);
     Ok(Json(after))
 }

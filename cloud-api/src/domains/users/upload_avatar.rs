@@ -66,6 +66,7 @@ pub async fn upload_avatar(
     let entry = Entry::asked("avatar.changed", &caller, &origin).on(id);
     audit::record(&mut tx, &entry, now).await?;
     tx.commit().await?;
+    app.forget(caller.user);
     if let Some(former) = former {
         files::discard(&app, caller.user, former).await;
     }
@@ -87,6 +88,7 @@ pub async fn remove_avatar(
         let entry = Entry::asked("avatar.removed", &caller, &origin).on(former);
         audit::record(&mut tx, &entry, now).await?;
         tx.commit().await?;
+        app.forget(caller.user);
         files::discard(&app, caller.user, former).await;
     }
     Ok(StatusCode::NO_CONTENT)

@@ -77,6 +77,6 @@ async fn lock(app: &App, user: UserId, rule: Rule) -> Result<()> {
         audit::record(&mut tx, &entry, now).await?;
         tx.commit().await?;
     }
-    app.callers.forget(user);
+    app.forget(user);
     Err(Error::Barred("account_locked"))
 }

@@ -1,7 +1,11 @@
 //! `Idempotency-Key`: a request that is sent again, because its answer was lost, is answered again and not carried
-//! out again. Only successes are kept: what failed changed nothing and may be tried anew.
+//! out again. Only successes are kept: what failed changed nothing and may be tried anew. What was carried out is marked
+//! in the same transaction ([`Once`]), so that it stays so when its answer is lost before it could be kept.
 
+mod once;
 mod store;
+
+pub use once::Once;
 
 use super::error::{Error, Refusal, Result};
 use crate::app::App;
@@ -70,7 +74,9 @@ async fn tried(
     if let Some(answered) = claim(app, &sent).await? {
         return Ok(answered);
     }
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(Once::of(sent.clone()));
+    let response = next.run(request).await;
     if response.status().is_success() {
         return keep(app, &sent, response).await;
     }
@@ -109,6 +115,7 @@ async fn claim(app: &App, sent: &Sent) -> Result<Option<Response>> {
                 .into());
             }
             Some(known) if known.status.is_some() => return Ok(Some(replay(app, known)?)),
+            Some(known) if known.is_lost(now) => return Err(CARRIED_OUT),
             _ if Instant::now() >= wait_until => {
                 return Err(Refusal::new(StatusCode::CONFLICT, "request_in_progress")
                     .detail("the same request is being carried out")
@@ -119,6 +126,9 @@ async fn claim(app: &App, sent: &Sent) -> Result<Option<Response>> {
         }
     }
 }
+
+/// It was carried out, and what was answered is not known.
+const CARRIED_OUT: Error = Error::Conflict("already_carried_out");
 
 /// How long a request waits for its twin.
 const WAIT: StdDuration = StdDuration::from_secs(5);

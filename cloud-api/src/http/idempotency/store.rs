@@ -19,6 +19,15 @@ pub struct Known {
     pub status: Option<i32>,
     pub headers: Option<Value>,
     pub body: Option<Vec<u8>>,
+    pub is_carried_out: bool,
+    pub claimed_until: OffsetDateTime,
+}
+
+impl Known {
+    /// Whether it was carried out by somebody who is taken for dead and has left no answer.
+    pub fn is_lost(&self, now: OffsetDateTime) -> bool {
+        self.is_carried_out && self.status.is_none() && self.claimed_until <= now
+    }
 }
 
 /// Takes the key, unless somebody has it and is not taken for dead.
@@ -34,9 +43,10 @@ pub async fn claim(
          VALUES ($1, $2, $3, $5, $6)
          ON CONFLICT ON CONSTRAINT idempotency_keys_pkey
          DO UPDATE SET request = $3, claimed_until = $5, expires_at = $6,
-                       status = NULL, headers = NULL, body = NULL
+                       status = NULL, headers = NULL, body = NULL, is_carried_out = false
          WHERE known.expires_at <= $4
-            OR (known.status IS NULL AND known.claimed_until <= $4 AND known.request = $3)",
+            OR (known.status IS NULL AND NOT known.is_carried_out AND known.claimed_until <= $4
+                AND known.request = $3)",
         sent.owner,
         sent.key,
         sent.request,
@@ -50,12 +60,25 @@ pub async fn claim(
 pub async fn known(db: &mut PgConnection, sent: &Sent) -> sqlx::Result<Option<Known>> {
     query_as!(
         Known,
-        "SELECT request, status, headers, body FROM idempotency_keys WHERE owner = $1 AND key = $2",
+        "SELECT request, status, headers, body, is_carried_out, claimed_until
+         FROM idempotency_keys WHERE owner = $1 AND key = $2",
         sent.owner,
         sent.key,
     )
     .fetch_optional(db)
     .await
+}
+
+/// Whether it was not yet.
+pub async fn mark_carried_out(db: &mut PgConnection, sent: &Sent) -> sqlx::Result<bool> {
+    let marked = query!(
+        "UPDATE idempotency_keys SET is_carried_out = true
+         WHERE owner = $1 AND key = $2 AND request = $3 AND NOT is_carried_out",
+        sent.owner,
+        sent.key,
+        sent.request,
+    );
+    Ok(marked.execute(db).await?.rows_affected() == 1)
 }
 
 pub async fn keep(
@@ -81,7 +104,8 @@ pub async fn keep(
 
 pub async fn release(db: &mut PgConnection, sent: &Sent) -> sqlx::Result<()> {
     query!(
-        "DELETE FROM idempotency_keys WHERE owner = $1 AND key = $2 AND status IS NULL",
+        "DELETE FROM idempotency_keys
+         WHERE owner = $1 AND key = $2 AND status IS NULL AND NOT is_carried_out",
         sent.owner,
         sent.key,
     )
