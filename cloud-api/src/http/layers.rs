@@ -46,6 +46,9 @@ fn resolve_alias(mut request: Request) -> Request {
             None => return request,
         },
     };
+    if path.starts_with(CURRENT) && matches!(renamed(rest), Cow::Borrowed(same) if same == rest) {
+        return request;
+    }
     let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
     let rest = renamed(rest);
     if let Ok(uri) = format!("/api/v1/{rest}{query}").parse::<Uri>() {
@@ -53,6 +56,8 @@ fn resolve_alias(mut request: Request) -> Request {
     }
     request
 }
+
+const CURRENT: &str = "/api/v1/";
 
 /// The path that serves what another path names, and all that is below it.
 fn renamed(rest: &str) -> Cow<'_, str> {

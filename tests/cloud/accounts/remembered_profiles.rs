@@ -78,7 +78,7 @@ async fn what_shows_in_a_profile_is_told_whoever_changes_it() -> Result<()> {
     two.one.app.clock.advance(time::Duration::minutes(1));
     log_in(&two.one, "ada@example.com", STRONG).await?;
     two.is_told(|profile| profile["last_login_at"] != before["last_login_at"]).await?;
-    let letter = letters(&two.one).await?.remove(0);
+    let letter = letters(&two.api).await?.remove(0);
     verify(&two.one, &token_of(&letter)?).await?;
 
     two.is_told(|profile| profile["is_email_verified"] == true).await?;

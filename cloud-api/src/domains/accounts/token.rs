@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -99,47 +99,39 @@ impl Tokens {
         sign(&claims, keys)
     }
 
-    /// Who shows a token that is ours and not over.
+    /// Who shows a token that is ours and not over. Remembers it.
     pub fn verify(&self, token: &str, keys: &Ring, now: OffsetDateTime) -> Result<Verified> {
-        let digest = digest(token);
-        let verified = if let Some(verified) = self.remembered(&digest) {
-            verified
-        } else {
-            let claims: AccessClaims = check_signature(token, keys, AUDIENCE).ok_or(INVALID)?;
-            if claims.iat > now.unix_timestamp() + MAX_SKEW_S {
-                return Err(INVALID);
-            }
-            Verified { user: claims.sub, login: claims.sid, exp: claims.exp }
-        };
+        let claims: AccessClaims = check_signature(token, keys, AUDIENCE).ok_or(INVALID)?;
+        if claims.iat > now.unix_timestamp() + MAX_SKEW_S {
+            return Err(INVALID);
+        }
+        let verified = Verified { user: claims.sub, login: claims.sid, exp: claims.exp };
         if verified.exp <= now.unix_timestamp() {
             return Err(Error::Unauthorized("token_expired"));
         }
-        self.remember(digest, verified, now);
+        self.learn(token, verified, now);
         Ok(verified)
     }
 
-    /// Who shows a token that was verified elsewhere before.
+    /// Who shows a token that was verified before.
     pub fn known(&self, token: &str, now: OffsetDateTime) -> Option<Verified> {
-        self.remembered(&digest(token)).filter(|known| known.exp > now.unix_timestamp())
+        let known = self.lock().get(&digest(token)).copied();
+        known.filter(|known| known.exp > now.unix_timestamp())
     }
 
-    /// Remembers a token that was verified elsewhere.
+    /// Remembers a token that was verified.
     pub fn learn(&self, token: &str, verified: Verified, now: OffsetDateTime) {
-        self.remember(digest(token), verified, now);
+        let mut known = self.lock();
+        if known.len() >= MAX_REMEMBERED {
+            known.retain(|_, known| known.exp > now.unix_timestamp());
+        }
+        if known.len() < MAX_REMEMBERED {
+            known.insert(digest(token), verified);
+        }
     }
 
-    fn remembered(&self, digest: &[u8; 32]) -> Option<Verified> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(digest).copied()
-    }
-
-    fn remember(&self, digest: [u8; 32], token: Verified, now: OffsetDateTime) {
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        if verified.len() >= MAX_REMEMBERED {
-            verified.retain(|_, known| known.exp > now.unix_timestamp());
-        }
-        if verified.len() < MAX_REMEMBERED {
-            verified.insert(digest, token);
-        }
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Verified>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
