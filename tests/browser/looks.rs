@@ -29,6 +29,7 @@ async fn busy() -> Result<(Gym, Browser)> {
     let gym = Gym::open().await?;
     gym.tap("entrance", card_of(0)).await?;
     gym.tap("entrance", card_of(9)).await?;
+    gym.edge.certify("door-box").await?;
     let broken = json!({"state": "out_of_order", "error": "belt"});
     gym.machine("bike-1", &broken).await?.close().await?;
     let browser = gym.signed_in().await?;

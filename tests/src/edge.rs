@@ -170,6 +170,14 @@ impl Edge {
         process::output("edge-agent", ["ca", "export", "--config", config], &self.env).await
     }
 
+    /// Gives a device a certificate (`edge-agent device certify`); it and its key, PEM.
+    pub async fn certify(&self, code: &str) -> Result<String> {
+        let config = self.config();
+        let config = config.to_str().context("the path is UTF-8")?;
+        let arguments = ["device", "certify", code, "--config", config];
+        process::output("edge-agent", arguments, &self.env).await
+    }
+
     /// Starts it and waits until its door is open.
     pub async fn start(&mut self) -> Result<()> {
         let process = self.spawn()?;

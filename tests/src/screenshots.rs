@@ -49,6 +49,9 @@ pub async fn take(folder: &Path) -> Result<()> {
     let mut day = Day::begin(&gym)?;
     gym.start().await?;
     day.pass(&gym).await?;
+    for code in ["door-box", "bike-1", "bike-1"] {
+        gym.edge.certify(code).await?;
+    }
     let browser = gym.browser().await?;
     each(&browser, folder, "sign-in", "/sign-in").await?;
     browser.sign_in("Eva", &gym.password).await?;

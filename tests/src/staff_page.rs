@@ -75,22 +75,31 @@ impl StaffPage {
     }
 
     async fn sign_in(&mut self, name: &str, password: &str) -> Result<()> {
-        let form = self.open("/sign-in", "text/html").await?;
+        self.submit("/sign-in", "/sign-in", &[("name", name), ("password", password)]).await
+    }
+
+    /// Fills in a form of a page and sends it; anything but a redirect is an error.
+    pub async fn submit(
+        &mut self,
+        page: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<()> {
+        let form = self.open(page, "text/html").await?;
         self.keep_cookies(&form);
         let text = form.text().await?;
         let token = text.split_once("name=\"form_token\" value=\"").context("no form")?.1;
         let token = token.split('"').next().unwrap_or_default();
-        let fields = [("form_token", token), ("name", name), ("password", password)];
+        let fields = fields.iter().copied().chain([("form_token", token)]);
         let fields = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let request = self.client.post(format!("{}/sign-in", self.base));
-        let answer = request
+        let request = self.client.post(format!("{}{action}", self.base));
+        let request = request
             .header(COOKIE, self.cookie_line())
             .header("origin", &self.base)
             .header("content-type", "application/x-www-form-urlencoded")
-            .body(fields)
-            .send()
-            .await?;
-        ensure!(answer.status() == 303, "the sign-in was answered with {}", answer.status());
+            .body(fields);
+        let answer = request.send().await?;
+        ensure!(answer.status() == 303, "{action} was answered with {}", answer.status());
         self.keep_cookies(&answer);
         Ok(())
     }

@@ -163,6 +163,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         self.flush().await
     }
 
+    /// Waits until the other side has ended it, whatever else it says before.
+    pub async fn ended(&mut self) {
+        while self.next_packet().await.is_ok() {}
+    }
+
     /// Says goodbye.
     pub async fn close(mut self) -> Result<()> {
         self.out.extend_from_slice(&packets::DISCONNECT);

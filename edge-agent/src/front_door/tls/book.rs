@@ -23,6 +23,9 @@ pub struct Given {
     pub code: String,
     /// Unix milliseconds of its end.
     pub until_ms: i64,
+    /// Name of the authority that signed it; none of a book from before this was noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<String>,
     /// Unix milliseconds since when it counts no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_ms: Option<i64>,
@@ -109,8 +112,13 @@ impl Book {
         let der = CertificateDer::from_pem_slice(certificate.as_bytes())?;
         let (_, parsed) = x509_parser::parse_x509_certificate(&der)?;
         let until_ms = parsed.validity().not_after.timestamp().saturating_mul(1_000);
-        let given =
-            Given { serial: serial_of(&parsed), code: code.to_owned(), until_ms, revoked_ms: None };
+        let given = Given {
+            serial: serial_of(&parsed),
+            code: code.to_owned(),
+            until_ms,
+            authority: Some(parsed.issuer().to_string()),
+            revoked_ms: None,
+        };
         let mut written = self.written.clone();
         written.certificates.retain(|known| known.until_ms.saturating_add(KEPT_MS) > now_ms);
         ensure!(written.certificates.len() < MOST, "there are {MOST} certificates already");

@@ -22,6 +22,14 @@ pub struct NewDevice {
 }
 
 #[derive(Deserialize)]
+pub struct Chosen {
+    #[serde(default)]
+    serial: String,
+    #[serde(flatten)]
+    sure: Sure,
+}
+
+#[derive(Deserialize)]
 pub struct Sure {
     #[serde(default)]
     sure: String,
@@ -104,6 +112,26 @@ pub async fn revoke(
     let words = format!("{code} is locked out until it is given a new secret.");
     journal(&staff, &caller, "device_revoke", &code).await?;
     staff.actions.perform(Ask::DeviceRevoke { code }).await?;
+    Ok(done(&staff, &caller.session, "/devices", words))
+}
+
+/// Void at once: whoever is connected by it is not any more.
+pub async fn revoke_certificate(
+    State(staff): State<Staff>,
+    caller: Caller,
+    Form(Chosen { serial, sure }): Form<Chosen>,
+) -> Reply {
+    let given = staff.tls.certificates().into_iter().find(|given| given.serial == serial);
+    let given =
+        given.ok_or_else(|| Refusal::invalid("Choose the certificate first.").at("serial"))?;
+    sure.check()?;
+    if given.revoked_ms.is_some() {
+        return Err(Refusal::invalid("This certificate is revoked already."));
+    }
+    journal(&staff, &caller, "certificate_revoke", &serial).await?;
+    let tls = staff.tls.clone();
+    blocking(move || tls.revoke(&serial).map(drop)).await?;
+    let words = format!("The certificate {} of {} is void.", given.serial, given.code);
     Ok(done(&staff, &caller.session, "/devices", words))
 }
 

@@ -10,6 +10,8 @@ const SOON_MS: i64 = 30 * 86_400_000;
 /// A certificate.
 pub struct Certificate {
     pub title: &'static str,
+    /// Whose it is.
+    pub subject: String,
     pub until: String,
     pub look: &'static str,
     pub fingerprint: String,
@@ -42,6 +44,7 @@ fn of(
     let pairs: Vec<_> = Sha256::digest(der).iter().map(|byte| format!("{byte:02X}")).collect();
     Certificate {
         title,
+        subject: certificate.subject().to_string(),
         until: end.to_datetime().date().to_string(),
         look: if left_ms > SOON_MS { "good" } else { "bad" },
         fingerprint: pairs.join(":"),

@@ -2,6 +2,7 @@
 
 mod acts;
 mod certificates;
+mod given;
 mod list;
 
 use super::accounts::{Caller, Permission};
@@ -12,6 +13,7 @@ use super::router::{Needs, Route};
 use askama::Template;
 use axum::extract::State;
 use certificates::Certificate;
+use given::Listed;
 use list::Group;
 
 /// The routes.
@@ -23,8 +25,10 @@ pub fn routes() -> Vec<Route> {
         Route::post("/devices/{code}/rotate", act, acts::rotate),
         Route::post("/devices/{code}/certificate", act, acts::certify),
         Route::post("/devices/{code}/revoke", act, acts::revoke),
-        Route::post("/devices/authority/rotate", act, acts::rotate_authority),
-        Route::post("/devices/authority/drop-former", act, acts::drop_former),
+        // In one part, so that no device's code is in the way.
+        Route::post("/devices/certificate-revoke", act, acts::revoke_certificate),
+        Route::post("/devices/authority-rotate", act, acts::rotate_authority),
+        Route::post("/devices/authority-drop-former", act, acts::drop_former),
     ]
 }
 
@@ -41,6 +45,7 @@ struct View {
     secret: Option<Shown>,
     groups: Vec<Group>,
     may_act: bool,
+    given: Listed,
     certificates: Vec<Certificate>,
     trusted: String,
     has_former: bool,
@@ -56,12 +61,14 @@ fn page(staff: &Staff, caller: &Caller, secret: Option<Shown>) -> Reply {
     let now_ms = staff.watched.clock.latest_ms();
     let mut certificates = certificates::authorities(&trusted, now_ms);
     let has_former = certificates.len() > 1;
+    let given = given::listed(staff, &certificates, now_ms);
     certificates.extend(certificates::shown(&staff.tls.server_certificate(), now_ms));
     html(&View {
         secret,
         groups: list::groups(staff),
         may_act: caller.role.may(Permission::Devices),
         has_former,
+        given,
         certificates,
         trusted,
         layout: Layout::of(staff, caller, "Devices", "/devices"),

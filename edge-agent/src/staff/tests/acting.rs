@@ -112,15 +112,72 @@ async fn a_new_device_can_log_in_and_a_locked_out_one_cannot() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_revoked_on_the_page_by_who_means_it_and_the_cloud_learns_of_it() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Technician).await;
+    let mut trainer = branch.signed_in(Role::Trainer).await;
+    browser.submit("/devices", "/devices/box/certificate", &[]).await;
+    let [given] = branch.tls.certificates().try_into().unwrap();
+    let serial = given.serial.as_str();
+    let revoke = "/devices/certificate-revoke";
+    let (chosen, sure) = (("serial", serial), ("sure", "yes"));
+
+    let shown = browser.get("/devices").await.text;
+    let seen = trainer.get("/devices").await.text;
+    let forbidden = trainer.submit("/devices", revoke, &[chosen, sure]).await;
+    let unsure = browser.submit("/devices", revoke, &[chosen]).await;
+    let unknown = browser.submit("/devices", revoke, &[("serial", "00"), sure]).await;
+    let before = branch.tls.certificates()[0].revoked_ms;
+    let revoked = browser.submit("/devices", revoke, &[chosen, sure]).await;
+    let told = browser.get("/devices").await.text;
+    let twice = browser.submit("/devices", revoke, &[chosen, sure]).await;
+
+    assert!(
+        shown.contains(&format!("value=\"{serial}\"")) && shown.contains(">counts<"),
+        "{shown}"
+    );
+    assert!(
+        seen.contains(serial) && !seen.contains("type=\"radio\""),
+        "who may not act only sees it"
+    );
+    assert_eq!(forbidden.status, 403);
+    assert_eq!([&unsure, &unknown, &twice].map(|answer| answer.status.as_u16()), [422; 3]);
+    assert_eq!((before, revoked.status.as_u16()), (None, 303));
+    assert!(branch.tls.certificates()[0].revoked_ms.is_some());
+    assert!(told.contains("of box is void") && told.contains(">revoked 2"), "{told}");
+    let done: Vec<_> = acts(&branch).await.into_iter().map(|act| act.act).collect();
+    let what = Act::Other { what: "certificate_revoke".to_owned(), subject: serial.to_owned() };
+    assert_eq!(done.iter().filter(|act| **act == what).count(), 1, "{done:?}");
+    branch.close().await;
+}
+
+#[tokio::test]
+async fn certificates_of_an_authority_that_was_dropped_are_shown_as_void() {
+    let branch = Branch::open().await;
+    let mut browser = branch.signed_in(Role::Manager).await;
+    let sure = [("sure", "yes")];
+    browser.submit("/devices", "/devices/box/certificate", &[]).await;
+
+    browser.submit("/devices", "/devices/authority-rotate", &sure).await;
+    let between = browser.get("/devices").await.text;
+    browser.submit("/devices", "/devices/authority-drop-former", &sure).await;
+    let after = browser.get("/devices").await.text;
+
+    assert!(between.contains(">counts<"), "{between}");
+    assert!(after.contains("its authority was dropped") && !after.contains("type=\"radio\""));
+    branch.close().await;
+}
+
+#[tokio::test]
 async fn the_authority_is_replaced_while_the_page_goes_on() {
     let branch = Branch::open().await;
     let mut browser = branch.signed_in(Role::Manager).await;
     let sure = [("sure", "yes")];
 
-    let rotated = browser.submit("/devices", "/devices/authority/rotate", &sure).await;
+    let rotated = browser.submit("/devices", "/devices/authority-rotate", &sure).await;
     let page = browser.get("/devices").await.text;
     let certificate = browser.submit("/devices", "/devices/box/certificate", &[]).await.text;
-    let dropped = browser.submit("/devices", "/devices/authority/drop-former", &sure).await;
+    let dropped = browser.submit("/devices", "/devices/authority-drop-former", &sure).await;
 
     assert_eq!((rotated.status.as_u16(), dropped.status.as_u16()), (303, 303));
     assert!(page.contains("The former authority") && page.contains("This gateway"));
