@@ -6,6 +6,7 @@ mod role;
 mod secret;
 mod sessions;
 mod sign_in;
+mod strength;
 mod throttle;
 
 pub use password::{Busy, COST, Cost, random_words};

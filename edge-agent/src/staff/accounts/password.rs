@@ -1,5 +1,6 @@
 //! Passwords: argon2id, one at a time and off the async threads, so that guessing cannot eat the memory of a Pi.
 
+use super::strength::is_guessed_soon;
 use anyhow::{Context as _, Result, anyhow};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
@@ -110,6 +111,11 @@ pub fn objection(password: &str, name: &str) -> Option<&'static str> {
         Some("a password does not contain the name")
     } else if password.chars().all(|c| password.starts_with(c)) {
         Some("a password is more than one character repeated")
+    } else if is_guessed_soon(password, name) {
+        Some(
+            "this password is guessed too soon: common words, names, years and rows of keys count for little, so \
+             take three or four words that do not belong together",
+        )
     } else {
         None
     }
@@ -150,6 +156,7 @@ mod tests {
         assert!(objection("short", "ada").unwrap().contains("at least"));
         assert!(objection("AdaAda12345", "ada").unwrap().contains("name"));
         assert!(objection("aaaaaaaaaaaa", "bob").unwrap().contains("repeated"));
+        assert!(objection("password12", "bob").unwrap().contains("guessed too soon"));
         assert!(objection(&"ab".repeat(101), "bob").unwrap().contains("at most"));
     }
 }

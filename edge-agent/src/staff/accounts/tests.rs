@@ -34,7 +34,7 @@ impl Branch {
 
     async fn with_ada() -> Self {
         let branch = Self::open().await;
-        let password = Some(secret("a long password"));
+        let password = Some(secret("a quiet harbour town"));
         branch.accounts.add("Ada", Role::Manager, password, None).await.unwrap();
         branch
     }
@@ -48,12 +48,15 @@ impl Branch {
 async fn who_has_the_password_signs_in_whatever_the_case_of_the_name() {
     let branch = Branch::with_ada().await;
 
-    let signed_in = branch.sign_in(" ADA ", "a long password").await.unwrap();
+    let signed_in = branch.sign_in(" ADA ", "a quiet harbour town").await.unwrap();
 
     let who = branch.accounts.who(&signed_in.token, true).await.unwrap();
     assert_eq!((who.name.as_str(), who.role), ("Ada", Role::Manager));
     assert!(matches!(branch.sign_in("ada", "other").await, Err(SignInRefused::Wrong)));
-    assert!(matches!(branch.sign_in("eve", "a long password").await, Err(SignInRefused::Wrong)));
+    assert!(matches!(
+        branch.sign_in("eve", "a quiet harbour town").await,
+        Err(SignInRefused::Wrong)
+    ));
 }
 
 #[tokio::test]
@@ -65,7 +68,7 @@ async fn failures_outlive_a_restart() {
 
     let again = open(branch.folder.path(), &branch.clock).await;
 
-    let refused = again.sign_in("ada", secret("a long password"), HOME).await;
+    let refused = again.sign_in("ada", secret("a quiet harbour town"), HOME).await;
     assert!(matches!(refused, Err(SignInRefused::Wait { wait_s: 5 })));
 }
 
@@ -76,12 +79,12 @@ async fn a_right_password_after_the_wait_forgives() {
         branch.sign_in("ada", "wrong").await.err().unwrap();
     }
     assert!(matches!(
-        branch.sign_in("ada", "a long password").await,
+        branch.sign_in("ada", "a quiet harbour town").await,
         Err(SignInRefused::Wait { .. })
     ));
 
     branch.clock.set(Stamp { mono_ms: 6_001, ..NOW });
-    branch.sign_in("ada", "a long password").await.unwrap();
+    branch.sign_in("ada", "a quiet harbour town").await.unwrap();
 
     assert!(matches!(branch.sign_in("ada", "wrong").await, Err(SignInRefused::Wrong)));
 }
@@ -90,14 +93,14 @@ async fn a_right_password_after_the_wait_forgives() {
 async fn signing_in_often_is_no_failure() {
     let branch = Branch::with_ada().await;
     for _ in 0..60 {
-        branch.sign_in("ada", "a long password").await.unwrap();
+        branch.sign_in("ada", "a quiet harbour town").await.unwrap();
     }
 }
 
 #[tokio::test]
 async fn sessions_outlive_a_restart_of_the_agent() {
     let branch = Branch::with_ada().await;
-    let signed_in = branch.sign_in("ada", "a long password").await.unwrap();
+    let signed_in = branch.sign_in("ada", "a quiet harbour town").await.unwrap();
 
     let again = open(branch.folder.path(), &branch.clock).await;
 
@@ -107,8 +110,8 @@ async fn sessions_outlive_a_restart_of_the_agent() {
 #[tokio::test]
 async fn another_password_ends_the_sessions_but_the_one_that_changed_it() {
     let branch = Branch::with_ada().await;
-    let here = branch.sign_in("ada", "a long password").await.unwrap();
-    let there = branch.sign_in("ada", "a long password").await.unwrap();
+    let here = branch.sign_in("ada", "a quiet harbour town").await.unwrap();
+    let there = branch.sign_in("ada", "a quiet harbour town").await.unwrap();
 
     let password = Some(secret("a new long one"));
     branch.accounts.reset("ada", password, Some(here.caller.session)).await.unwrap();
@@ -121,7 +124,7 @@ async fn another_password_ends_the_sessions_but_the_one_that_changed_it() {
 #[tokio::test]
 async fn the_last_manager_is_not_lost_by_a_click() {
     let branch = Branch::with_ada().await;
-    let signed_in = branch.sign_in("ada", "a long password").await.unwrap();
+    let signed_in = branch.sign_in("ada", "a quiet harbour town").await.unwrap();
     branch.accounts.add("Bob", Role::Reception, None, None).await.unwrap();
 
     let removed = branch.accounts.remove("ada", false).await.unwrap_err();

@@ -31,8 +31,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// A card is not written for every tap: what was not, the journal may still have.
-const KEEP_EVERY: Duration = Duration::from_mins(5);
+/// The file is not written for every tap: the journal has what is newer, until the cloud has it too. Batches go up every
+/// 30 s, so a kill costs the page what was told in the last of them at most.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// What happened lately.
 #[derive(Default)]

@@ -82,7 +82,16 @@ async fn passwords_that_differ_or_are_weak_make_no_account() {
         [("code", code.as_str()), ("name", "Ada"), ("password", "short"), ("again", "short")];
     let weak = browser.submit("/first-start", "/first-start", &fields).await;
 
+    let fields = [
+        ("code", code.as_str()),
+        ("name", "Ada"),
+        ("password", "password12"),
+        ("again", "password12"),
+    ];
+    let common = browser.submit("/first-start", "/first-start", &fields).await;
+
     assert!(differ.contains("not the same"));
+    assert!(common.text.contains("guessed too soon"), "{}", common.text);
     assert!(weak.text.contains("at least 10 characters"));
     assert!(branch.accounts.is_empty());
     branch.close().await;
