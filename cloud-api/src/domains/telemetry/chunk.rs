@@ -73,28 +73,31 @@ impl Chunk {
         let samples = columns::decode(&self.columns)?;
         self.offset_ms = offset_ms;
         self.count = i32::try_from(samples.len()).unwrap_or(i32::MAX);
-        self.hours.clear();
+        // A day has two dozen of them, and as many samples as seconds: what is costly is done for each hour only.
+        let mut hours = BTreeSet::new();
         self.last_mono_ms = samples.iter().map(|timed| timed.mono_ms).max().unwrap_or(0);
         let (mut first, mut last) = (i64::MAX, i64::MIN);
         for timed in &samples {
             let taken_ms = taken_ms(timed, offset_ms);
             (first, last) = (first.min(taken_ms), last.max(taken_ms));
-            self.mark(taken_ms);
-            if self.hours.len() > MAX_HOURS {
+            mark(&mut hours, taken_ms);
+            if hours.len() > MAX_HOURS {
                 return Err(Unusable::Implausible);
             }
         }
+        let begin = |hour: i64| at_ms(hour.saturating_mul(HOUR_MS));
+        self.hours = hours.into_iter().map(begin).collect();
         (self.from, self.to) = (at_ms(first), at_ms(last));
         Ok(())
     }
+}
 
-    /// Its hour, and the next one if that looks back at it.
-    fn mark(&mut self, taken_ms: i64) {
-        let hour = taken_ms.div_euclid(HOUR_MS);
-        self.hours.insert(at_ms(hour.saturating_mul(HOUR_MS)));
-        if taken_ms.rem_euclid(HOUR_MS) >= HOUR_MS - LOOK_BACK_MS {
-            self.hours.insert(at_ms(hour.saturating_add(1).saturating_mul(HOUR_MS)));
-        }
+/// Its hour, counted from 1970, and the next one if that looks back at it.
+fn mark(hours: &mut BTreeSet<i64>, taken_ms: i64) {
+    let hour = taken_ms.div_euclid(HOUR_MS);
+    hours.insert(hour);
+    if taken_ms.rem_euclid(HOUR_MS) >= HOUR_MS - LOOK_BACK_MS {
+        hours.insert(hour.saturating_add(1));
     }
 }
 
