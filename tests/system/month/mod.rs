@@ -27,6 +27,8 @@ use verdict::{Truth, Verdict};
 const BRIDGES: u32 = 4;
 /// On the last day the cloud comes back in the middle of it, with members inside.
 const BACK_MIN: u32 = 18 * 60 + 5;
+/// No more samples of an hour come than those that were sent: who waits longer for them only waits.
+const GROUP_MS: u64 = 5;
 /// How long everything may take to reach the cloud and be folded. A guard against hanging.
 const DRAIN_LIMIT: Duration = Duration::from_mins(15);
 
@@ -91,7 +93,8 @@ impl Month {
         let mut scene = Scene::with(Db::new().await?, edge).await?;
         let quota = quota_bytes(scale);
         scene.edge.configure(&format!(
-            "agent.log = \"warn\"\njournal.max_bytes = {quota}\njournal.min_free_bytes = 0\n"
+            "agent.log = \"warn\"\njournal.max_bytes = {quota}\njournal.min_free_bytes = 0\n\
+             journal.group_ms = {GROUP_MS}\n"
         ))?;
         let logins = furnish(&scene, scale).await?;
         scene.edge.start().await?;
