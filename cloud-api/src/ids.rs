@@ -76,6 +76,8 @@ id! {
     CredentialId,
     /// What was measured of a body on a day.
     BodyMetricsId,
+    /// A file of a scanner that a user sent.
+    ScanId,
     /// Something that a user said.
     FeedbackId,
     /// A file of a user.

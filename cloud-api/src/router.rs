@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::domains::{
-    accounts, body, edges, files, joining, machines, members, privacy, users, watch,
+    accounts, body, branches, edges, files, joining, machines, members, privacy, scans, users,
+    watch,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
@@ -41,8 +42,10 @@ fn api() -> OpenApiRouter<App> {
         .merge(machines::router())
         .merge(members::router())
         .merge(joining::router())
+        .merge(branches::router())
         .merge(users::router())
         .merge(body::router())
+        .merge(scans::router())
         .merge(files::router())
         .merge(privacy::router())
         .merge(watch::router())

@@ -155,7 +155,12 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
         let login: uuid::Uuid = newest.fetch_one(&api.app.db).await?;
         return Ok(filler(path, login.to_string()));
     }
-    if path == "/api/v1/admin/users/{id}" {
+    if path == "/api/v1/admin/branches/{id}" {
+        // Admins see all branches of theirs; a third organization has its own.
+        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
+        return Ok(filler(path, third.branch.id.to_string()));
+    }
+    if path.starts_with("/api/v1/admin/users/{id}") {
         let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
         third.token(api, Role::Member, &[]).await?;
         let newest = sqlx::query_scalar("SELECT id FROM users ORDER BY id DESC LIMIT 1");
@@ -171,7 +176,8 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
         let id = uuid::Uuid::now_v7();
         let insert = sqlx::query(*sql).bind(id).bind(gym.branch.id.0);
         insert.execute(&api.app.db).await?;
-        return Ok(filler(path, id.to_string()));
+        let query = if path.ends_with("/photos") { "?pose=front" } else { "" };
+        return Ok(filler(&format!("{path}{query}"), id.to_string()));
     }
     let member = gym.member(api, "Ada", Some(gym.branch.id)).await?;
     if path.starts_with("/api/v1/members/{id}") {

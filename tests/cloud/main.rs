@@ -3,6 +3,7 @@
 mod accounts;
 mod authorization;
 mod batches;
+mod branch_admin;
 mod branch_devices;
 mod changes;
 mod commands;

@@ -1,7 +1,10 @@
-//! Who did what: written in the transaction that does it, never changed afterwards (a trigger sees to that).
+//! Who did what: written in the transaction that does it, never changed afterwards (a trigger sees to that), but that
+//! addresses requests came from are forgotten in time.
 //! Rows hold ids, never names, addresses of mail or contents; what was changed is told by digests.
 
 mod store;
+
+pub use store::forget_addresses;
 
 use crate::http::{Caller, Origin};
 use crate::ids::{OrganizationId, UserId};

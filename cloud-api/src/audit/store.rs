@@ -28,3 +28,23 @@ pub async fn insert(
     .await?;
     Ok(())
 }
+
+/// Forgets the addresses of older lines: of all, and of those by or about accounts that are erased.
+pub async fn forget_addresses(
+    db: &mut PgConnection,
+    all: OffsetDateTime,
+    erased: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE audit_log SET address = NULL
+         WHERE address IS NOT NULL AND (at < $1 OR at < $2 AND (
+             EXISTS (SELECT FROM audit_log AS end_of_it
+                     WHERE end_of_it.action = 'account.erased'
+                         AND end_of_it.target_id IN (audit_log.actor_id, audit_log.target_id))))",
+        all,
+        erased,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

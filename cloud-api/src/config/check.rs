@@ -36,6 +36,16 @@ impl Config {
             ("retention.usage_days", self.retention.usage_days.into()),
             ("retention.feedback_days", self.retention.feedback_days.into()),
             ("retention.security_events_days", self.retention.security_events_days.into()),
+            ("retention.audit_addresses_days", self.retention.audit_addresses_days.into()),
+            (
+                "retention.erased_audit_addresses_days",
+                self.retention.erased_audit_addresses_days.into(),
+            ),
+            ("watch.login_window_s", self.watch.login_window_s),
+            ("watch.max_logins", self.watch.max_logins.into()),
+            ("watch.max_addresses", self.watch.max_addresses.into()),
+            ("watch.max_token_reuses", self.watch.max_token_reuses.into()),
+            ("watch.max_exports", self.watch.max_exports.into()),
         ]
     }
 

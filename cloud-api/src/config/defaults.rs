@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
-    LogFormat, Mail, MailCarrier, Privacy, Retention, Service, Telemetry,
+    LogFormat, Mail, MailCarrier, Privacy, Retention, Service, Telemetry, Watch,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -148,6 +148,21 @@ impl Default for Retention {
             usage_days: 400,
             feedback_days: 3 * 365,
             security_events_days: 365,
+            audit_addresses_days: 180,
+            erased_audit_addresses_days: 30,
+        }
+    }
+}
+
+impl Default for Watch {
+    /// A phone that changes between networks has two or three addresses.
+    fn default() -> Self {
+        Self {
+            login_window_s: 600,
+            max_logins: 30,
+            max_addresses: 8,
+            max_token_reuses: 3,
+            max_exports: 4,
         }
     }
 }

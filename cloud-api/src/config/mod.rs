@@ -31,6 +31,7 @@ pub struct Config {
     pub telemetry: Telemetry,
     pub privacy: Privacy,
     pub retention: Retention,
+    pub watch: Watch,
     pub log: Log,
 }
 
@@ -277,6 +278,23 @@ pub struct Retention {
     pub usage_days: u32,
     pub feedback_days: u32,
     pub security_events_days: u32,
+    /// Of the audit log only the addresses that requests came from: of everybody, and of who was erased.
+    pub audit_addresses_days: u32,
+    pub erased_audit_addresses_days: u32,
+}
+
+/// `[watch]`: what is unusual about an account.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Watch {
+    pub login_window_s: u64,
+    /// Logins within the window, and addresses that they come from. One more locks the account.
+    pub max_logins: u32,
+    pub max_addresses: u32,
+    /// Used refresh tokens that come again within a day; the last of them locks the account.
+    pub max_token_reuses: u32,
+    /// Archives within a day. One more locks the account.
+    pub max_exports: u32,
 }
 
 /// `[log]`

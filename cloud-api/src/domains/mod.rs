@@ -12,6 +12,7 @@ pub mod machines;
 pub mod members;
 pub mod organizations;
 pub mod privacy;
+pub mod scans;
 pub mod sessions;
 pub mod telemetry;
 pub mod users;

@@ -1,6 +1,6 @@
 //! Answers that a client may keep: a weak `ETag` over the content, and 304 while it is the same.
 
-use super::error::Result;
+use super::error::{Refusal, Result};
 use anyhow::Context;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
+use utoipa::IntoParams;
 
 /// What the client has already.
 #[derive(Debug)]
@@ -72,8 +73,47 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let lines = parts.headers.get_all(header::IF_NONE_MATCH).iter();
-        let texts = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
-        Ok(Self(texts.map(|text| text.trim().to_owned()).collect()))
+        Ok(Self(listed(parts, &header::IF_NONE_MATCH)))
     }
+}
+
+/// What the client believes that it changes; without the header, whatever is there.
+#[derive(Debug)]
+pub struct IfMatch(Vec<String>);
+
+/// The parameter for the API document.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IfMatchHeader {
+    /// The `ETag` that was read: changed only if it is still so.
+    #[param(rename = "If-Match", max_length = 255)]
+    #[expect(dead_code, reason = "the extractor reads the header")]
+    tag: Option<String>,
+}
+
+impl IfMatch {
+    /// Refuses the change of something that is no longer what the client has read. Tags are weak, since answers are
+    /// packed differently; they are over the whole content, so that equal ones mean the same.
+    pub fn check(&self, present: &impl Serialize) -> Result<()> {
+        let tag = Tagged::of(present)?.etag;
+        let is_it = |named: &String| named.as_bytes() == tag.as_bytes() || named == "*";
+        if self.0.is_empty() || self.0.iter().any(is_it) {
+            return Ok(());
+        }
+        Err(Refusal::new(StatusCode::PRECONDITION_FAILED, "changed_meanwhile").into())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(listed(parts, &header::IF_MATCH)))
+    }
+}
+
+fn listed(parts: &Parts, name: &header::HeaderName) -> Vec<String> {
+    let lines = parts.headers.get_all(name).iter();
+    let texts = lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    texts.map(|text| text.trim().to_owned()).collect()
 }

@@ -71,7 +71,8 @@ fn renamed(rest: &str) -> Cow<'_, str> {
     rest.into()
 }
 
-const ALIASES: [(&str, &str); 3] = [
+const ALIASES: [(&str, &str); 4] = [
+    ("upload/scan-data", "scans/upload"),
     ("users/register", "auth/register"),
     ("users/metrics", "users/body-metrics"),
     ("progress/body", "users/body-metrics"),
@@ -110,6 +111,7 @@ fn cors(origins: &[String]) -> CorsLayer {
             header::AUTHORIZATION,
             HeaderName::from_static("x-requested-with"),
             HeaderName::from_static("idempotency-key"),
+            header::IF_MATCH,
             header::IF_NONE_MATCH,
         ])
         .expose_headers(exposed())

@@ -23,7 +23,7 @@ mod upload;
 pub use auth::Caller;
 pub use constraint::OnConstraint;
 pub use error::{Error, Refusal, Result};
-pub use etag::{IfNoneMatch, Tagged};
+pub use etag::{IfMatch, IfMatchHeader, IfNoneMatch, Tagged};
 pub use extract::{Form, Json, Path, Query, Valid};
 pub use idempotency::{IdempotencyKey, Once};
 pub use observe::{ClientAddress, RequestId};

@@ -97,6 +97,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         idempotency::ForgetAnswers::KIND => start::<idempotency::ForgetAnswers>(app, job).await,
         mail::SendLetter::KIND => start::<mail::SendLetter>(app, job).await,
         accounts::WriteTo::KIND => start::<accounts::WriteTo>(app, job).await,
+        accounts::NoteGuessing::KIND => start::<accounts::NoteGuessing>(app, job).await,
         accounts::ForgetLogins::KIND => start::<accounts::ForgetLogins>(app, job).await,
         files::ForgetFiles::KIND => start::<files::ForgetFiles>(app, job).await,
         privacy::BuildArchive::KIND => start::<privacy::BuildArchive>(app, job).await,

@@ -2,8 +2,6 @@
 
 use super::{Person, Scene, told};
 use anyhow::{Context, Result};
-use axum::body::Body;
-use axum::http::Request;
 use cloud_api::domains::accounts::Role;
 use image::{DynamicImage, ImageFormat};
 use serde_json::json;
@@ -11,7 +9,7 @@ use std::io::Cursor;
 use tests::api::Answer;
 
 /// A picture with a note of a camera in it.
-fn picture() -> Result<Vec<u8>> {
+pub fn picture() -> Result<Vec<u8>> {
     let mut jpeg = Cursor::new(Vec::new());
     DynamicImage::new_rgb8(640, 480).write_to(&mut jpeg, ImageFormat::Jpeg)?;
     let mut bytes = jpeg.into_inner();
@@ -22,14 +20,7 @@ fn picture() -> Result<Vec<u8>> {
 }
 
 async fn upload(scene: &Scene, name: &str, content: &[u8]) -> Result<Answer> {
-    let head = format!(
-        "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"../../a.sh\"\r\n\r\n"
-    );
-    let body = [head.as_bytes(), content, &b"\r\n--edge--\r\n"[..]].concat();
-    let request = Request::post("/api/v1/users/upload-avatar")
-        .header("authorization", format!("Bearer {}", scene.ada.token))
-        .header("content-type", "multipart/form-data; boundary=edge");
-    scene.api.call(request.body(Body::from(body))?).await
+    scene.upload("/users/upload-avatar", name, content).await
 }
 
 async fn link(scene: &Scene, who: &Person, path: &str) -> Result<Answer> {

@@ -67,6 +67,11 @@ async fn after_the_grace_period_nothing_is_left_but_ids_in_the_log() -> Result<(
     let proof = Proof::NfcUid("04de5f1eacc040".parse()?);
     members::add_credential(&mut tx, gym, member.id, &proof, None, app.clock.now()).await?;
     tx.commit().await?;
+    scene.put("/users/visibility", json!({"weight": "staff"})).await?;
+    let entry = scene.get("/users/body-metrics").await?.json()?["items"][0]["id"].clone();
+    let photos = format!("/users/body-metrics/{}/photos?pose=side", entry.as_str().unwrap_or(""));
+    scene.upload(&photos, "file", &super::avatars::picture()?).await?;
+    scene.upload("/scans/upload", "file", b"Date,Name,Weight\n2026-01-31,Augusta,80\n").await?;
     let file = format!("users/{}/x/large", scene.ada.id);
     app.files.put(&file, Bytes::from_static(b"picture")).await?;
     scene.delete("/users/account").await?;
@@ -139,5 +144,35 @@ async fn what_was_kept_for_long_enough_is_forgotten() -> Result<()> {
     scene.letters().await?;
 
     assert_eq!((before, rows().await?), (2, 0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn addresses_in_the_log_are_forgotten_in_time_and_sooner_of_who_was_erased() -> Result<()> {
+    let scene = Scene::open().await?;
+    let ben = scene.person("ben@example.com", Role::Member, &[]).await?;
+    let noted = async || {
+        let of = sqlx::query_as::<_, (Option<uuid::Uuid>, bool)>(
+            "SELECT actor_id, address IS NOT NULL FROM audit_log
+             WHERE action = 'profile.changed' ORDER BY id",
+        );
+        anyhow::Ok(of.fetch_all(&scene.api.app.db).await?)
+    };
+    scene.put("/users/profile", json!({"bio": "a"})).await?;
+    let body = json!({"bio": "b"});
+    scene.send(&ben, axum::http::Method::PUT, "/users/profile", body).await?;
+    scene.delete("/users/account").await?;
+
+    let (ada, ben) = (Some(scene.ada.id.0), Some(ben.id.0));
+    scene.api.app.clock.advance(Duration::days(31));
+    scene.letters().await?;
+    scene.api.app.clock.advance(Duration::days(1));
+    scene.letters().await?;
+    let erased = noted().await?;
+    scene.api.app.clock.advance(Duration::days(150));
+    scene.letters().await?;
+
+    assert_eq!(erased, [(ada, false), (ben, true)]);
+    assert_eq!(noted().await?, [(ada, false), (ben, false)]);
     Ok(())
 }

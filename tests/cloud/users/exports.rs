@@ -36,6 +36,12 @@ async fn an_archive_has_what_somebody_told_and_did_in_plain() -> Result<()> {
     let member = scene.gym.member(&scene.api, "Ada", None).await?;
     members::set_user(&mut *scene.api.app.db.acquire().await?, member.id, scene.ada.id).await?;
 
+    let entry = scene.get("/users/body-metrics").await?.json()?["items"][0]["id"].clone();
+    let photos =
+        format!("/users/body-metrics/{}/photos?pose=side", entry.as_str().context("no id")?);
+    scene.upload(&photos, "file", &super::avatars::picture()?).await?;
+    scene.upload("/scans/upload", "file", b"Date,Weight\n2026-01-31,80\n").await?;
+
     let asked = scene.post("/users/export", json!({})).await?;
     let again = scene.post("/users/export", json!({})).await?;
     let letters = scene.letters().await?;
@@ -53,6 +59,9 @@ async fn an_archive_has_what_somebody_told_and_did_in_plain() -> Result<()> {
     assert_eq!(json("memberships.json")?[0]["member_no"], member.member_no);
     assert_eq!(json("consents.json")?[0]["kind"], "health_data");
     assert_eq!(json("account.json")?["email"], scene.ada.email);
+    assert_eq!(json("visibility.json")?["photos"], "private");
+    let count = |folder: &str| files.keys().filter(|name| name.starts_with(folder)).count();
+    assert_eq!((count("photos/"), count("scans/")), (1, 1));
     let all = files.values().map(|file| String::from_utf8_lossy(file)).collect::<String>();
     assert!(!all.contains("argon2"), "{all}");
     Ok(())
@@ -90,11 +99,12 @@ async fn no_table_about_users_is_left_out() -> Result<()> {
     let expected = [
         "app_usage",
         "body_metrics",
+        "body_scans",   // as files
         "branch_staff", // told by the operator; staff accounts are the operator's
         "consents",
         "exports", // the archives themselves
         "feedback",
-        "files", // the picture is in the archive
+        "files", // the pictures are in the archive
         "identities",
         "join_requests", // gone as soon as they are decided
         "logins",
@@ -107,6 +117,7 @@ async fn no_table_about_users_is_left_out() -> Result<()> {
         "user_health",
         "user_preferences",
         "user_profiles",
+        "user_visibility",
     ];
     assert_eq!(tables, expected);
     Ok(())

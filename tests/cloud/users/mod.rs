@@ -4,17 +4,24 @@ mod avatars;
 mod body;
 mod consents;
 mod credentials;
+mod dashboard;
 mod directory;
+mod ending;
 mod erasing;
 mod exports;
 mod joining;
+mod photos;
 mod profiles;
+mod scans;
+mod sharing;
 mod watch;
 
 use crate::gym::{Gym, PASSWORD};
 use anyhow::{Context, Result};
-use axum::http::Method;
+use axum::body::Body;
+use axum::http::{Method, Request};
 use cloud_api::domains::accounts::Role;
+use cloud_api::domains::members::{self, Member};
 use cloud_api::ids::{BranchId, UserId};
 use cloud_api::jobs::run_due_jobs;
 use serde_json::{Value, json};
@@ -64,6 +71,25 @@ impl Scene {
 
     async fn delete(&self, path: &str) -> Result<Answer> {
         self.api.delete(&format!("/api/v1{path}"), Some(&self.ada.token)).await
+    }
+
+    /// Sends a file as browsers do.
+    async fn upload(&self, path: &str, name: &str, content: &[u8]) -> Result<Answer> {
+        let head = format!(
+            "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"../../a.sh\"\r\n\r\n"
+        );
+        let body = [head.as_bytes(), content, &b"\r\n--edge--\r\n"[..]].concat();
+        let request = Request::post(format!("/api/v1{path}"))
+            .header("authorization", format!("Bearer {}", self.ada.token))
+            .header("content-type", "multipart/form-data; boundary=edge");
+        self.api.call(request.body(Body::from(body))?).await
+    }
+
+    /// Makes Ada a member who may use a branch, or all.
+    async fn ada_is_a_member(&self, at: Option<BranchId>) -> Result<Member> {
+        let member = self.gym.member(&self.api, "Ada", at).await?;
+        members::set_user(&mut *self.api.app.db.acquire().await?, member.id, self.ada.id).await?;
+        Ok(member)
     }
 
     async fn agree(&self, what: &str) -> Result<()> {

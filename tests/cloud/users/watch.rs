@@ -102,3 +102,41 @@ async fn a_token_that_is_copied_again_and_again_locks_the_account() -> Result<()
     assert_eq!(events(&scene).await?, expected);
     Ok(())
 }
+
+#[tokio::test]
+async fn guessed_passwords_are_noted_once_and_lock_nobody_out() -> Result<()> {
+    let scene = Scene::open().await?;
+    let guess = async |email: &str| {
+        let body = json!({"email": email, "password": "a guess"});
+        anyhow::Ok(scene.api.post("/api/v1/auth/login", None, &body).await?.status.as_u16())
+    };
+    let mut statuses = Vec::new();
+    for _ in 0..9 {
+        statuses.push(guess(&scene.ada.email).await?);
+        guess("nobody@example.com").await?;
+    }
+    scene.letters().await?;
+
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429, 429, 429, 429]);
+    assert_eq!(events(&scene).await?, [(json!("password_guessing"), json!(false))]);
+    assert_eq!(scene.get("/users/profile").await?.status, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_operator_bounds_what_is_unusual() -> Result<()> {
+    let mut config = cloud_api::Config::default();
+    config.watch.max_exports = 1;
+    let api = tests::api::Api::with(config).await?;
+    let gym = crate::gym::Gym::open(&api, "Gym").await?;
+    let ada = super::Person::enter(&api, &gym, "ada@example.com", Role::Member, &[]).await?;
+    let ask = async || api.post("/api/v1/users/export", Some(&ada.token), &json!({})).await;
+
+    let first = ask().await?;
+    cloud_api::jobs::run_due_jobs(&api.app).await?;
+    let second = ask().await?;
+
+    assert_eq!(first.status, 202);
+    assert_eq!(told(&second)?, (403, json!("account_locked")));
+    Ok(())
+}

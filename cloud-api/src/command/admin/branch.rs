@@ -2,9 +2,13 @@
 
 use super::Output;
 use super::find::BranchArgument;
+use super::people::{name, taken};
+use crate::audit::{self, Entry};
 use crate::command::Database;
-use crate::domains::branches::{self, SETTINGS};
-use crate::domains::joining::{self, Joining};
+use crate::domains::branches::{self, BranchSetup, SETTINGS};
+use crate::domains::joining::Joining;
+use crate::domains::members;
+use crate::http::Error;
 use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
@@ -14,6 +18,12 @@ use serde_json::{Value, json};
 pub struct SetBranch {
     #[command(flatten)]
     branch: BranchArgument,
+    /// Another name.
+    #[arg(long, value_parser = name)]
+    name: Option<String>,
+    /// Its time zone, as in the IANA database.
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// JSON: `{"mon":[["06:00","23:00"]],…}`; days that are left out are closed.
     #[arg(long, value_name = "JSON")]
     opening_hours: Option<String>,
@@ -55,19 +65,35 @@ impl SetBranch {
     pub async fn run(self, database: &Database) -> anyhow::Result<()> {
         let mut tx = database.pool().begin().await?;
         let branch = self.branch.find(&mut tx).await?;
-        let now = database.clock.now();
-        for (key, value) in self.wanted()? {
-            branches::set(&mut tx, branch.id, key, Some(&value), now).await?;
-        }
-        for key in SETTINGS.into_iter().filter(|key| self.reset.iter().any(|reset| reset == key)) {
-            branches::set(&mut tx, branch.id, key, None, now).await?;
-        }
-        if let Some(joining) = self.joining {
-            joining::set(&mut tx, branch.id, joining).await?;
-        }
+        let (organization, now) = (branch.organization_id, database.clock.now());
+        members::hold_alone(&mut tx, organization).await?;
+        let before = branches::record(&mut tx, organization, branch.id).await?;
+        let setup = self.applied_to(&before.setup)?;
+        let after =
+            branches::change(&mut tx, &before, &setup, now).await.map_err(|error| match error {
+                Error::Conflict("name_taken") => {
+                    taken(format!("a branch is called {:?} already", setup.name))
+                }
+                error => error,
+            })?;
+        let entry = Entry::new("branch.changed").of(organization).on(branch.id);
+        audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
         let set = branches::settings(&mut tx, branch.id).await?;
         tx.commit().await?;
-        self.output.show(&json!({ "branch": branch.name, "branch_id": branch.id, "settings": set }))
+        self.output.show(&json!({
+            "branch": after.setup.name, "branch_id": after.id, "time_zone": after.setup.time_zone,
+            "joining": after.setup.joining, "settings": set,
+        }))
+    }
+
+    fn applied_to(&self, before: &BranchSetup) -> anyhow::Result<BranchSetup> {
+        let reset = self.reset.iter().map(|key| (key.clone(), Value::Null));
+        let wanted = self.wanted()?.into_iter().map(|(key, value)| (key.to_owned(), value));
+        let mut setup = before.with(wanted.chain(reset))?;
+        setup.joining = self.joining.unwrap_or(setup.joining);
+        setup.name = self.name.clone().unwrap_or(setup.name);
+        setup.time_zone = self.time_zone.clone().unwrap_or(setup.time_zone);
+        Ok(setup)
     }
 
     fn wanted(&self) -> anyhow::Result<Vec<(&'static str, Value)>> {

@@ -126,8 +126,7 @@ pub async fn prove(
     let found = found.ok_or(Error::NotFound)?;
     let email: Email = found.user.email.parse().map_err(anyhow::Error::from)?;
     let from = origin.address.network();
-    let allowed = app.throttle.attempt(&email, from, app.clock.now_ms()).await;
-    allowed.map_err(throttle::too_many)?;
+    throttle::attempt(app, &email, from).await?;
     if app.passwords.verify(password, found.password_hash).await?.is_right {
         app.throttle.succeeded(&email, from).await;
         return Ok(email);

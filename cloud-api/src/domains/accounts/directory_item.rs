@@ -99,7 +99,7 @@ pub async fn update_user_account(
     if change.status != Status::Active && change.status != before.status {
         login_store::end_all(&mut tx, id, None, "status_changed", now).await?;
     }
-    if works(before.role) || works(change.role) {
+    if before.role.works() || change.role.works() {
         members::hold(&mut tx, organization).await?;
         roster::tell_everywhere(&mut tx, organization, id).await?;
     }
@@ -109,8 +109,4 @@ pub async fn update_user_account(
     tx.commit().await?;
     app.forget(id);
     Ok(Json(after))
-}
-
-fn works(role: Role) -> bool {
-    matches!(role, Role::Admin | Role::Staff)
 }

@@ -4,7 +4,7 @@ use super::directory_item::AccountChange;
 use super::model::{Plan, Role, Status};
 use crate::ids::{BranchId, OrganizationId, UserId};
 use serde::Serialize;
-use sqlx::{PgConnection, query, query_as};
+use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ pub struct Account {
     pub created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
     pub last_login_at: Option<OffsetDateTime>,
-    /// When it is erased, if they asked for it.
+    /// When it is erased, if they or the operator asked for it.
     #[serde(with = "time::serde::rfc3339::option")]
     pub erase_at: Option<OffsetDateTime>,
 }
@@ -94,6 +94,21 @@ pub async fn one(
 ) -> sqlx::Result<Option<Account>> {
     let wanted = Wanted { only: Some(id), rows: 1, ..Wanted::default() };
     Ok(list(db, organization, wanted).await?.pop())
+}
+
+/// Whether somebody else runs the organization and stays; nobody of them leaves meanwhile.
+pub async fn has_other_admin(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    id: UserId,
+) -> sqlx::Result<bool> {
+    let staying = query_scalar!(
+        r#"SELECT id AS "id: UserId" FROM users
+           WHERE organization_id = $1 AND role = 'admin' AND status = 'active' AND erase_at IS NULL
+           ORDER BY id FOR UPDATE"#,
+        organization.0,
+    );
+    Ok(staying.fetch_all(db).await?.iter().any(|admin| *admin != id))
 }
 
 /// Branches of others are left out.

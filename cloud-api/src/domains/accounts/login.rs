@@ -73,8 +73,7 @@ async fn prove(app: &App, login: &Credentials, origin: &Origin) -> Result<LoginU
     let wrong = || Error::Unauthorized("invalid_credentials");
     let email = login.email.parse::<Email>().map_err(|_| wrong())?;
     let from = origin.address.network();
-    let allowed = app.throttle.attempt(&email, from, app.clock.now_ms()).await;
-    allowed.map_err(throttle::too_many)?;
+    throttle::attempt(app, &email, from).await?;
     let found = store::by_email(&mut *app.db.acquire().await?, &email, now).await?;
     let known = found.as_ref().and_then(|found| found.password_hash.clone());
 

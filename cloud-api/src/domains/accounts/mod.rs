@@ -6,6 +6,7 @@
 mod callers;
 mod change_password;
 mod directory;
+mod directory_end;
 mod directory_item;
 mod directory_store;
 mod external;
@@ -13,6 +14,7 @@ mod factor;
 mod factor_store;
 mod federated;
 mod forgot_password;
+mod guessing;
 mod identity_store;
 mod jobs;
 mod jwks;
@@ -40,10 +42,11 @@ mod verify_email;
 
 pub use callers::Callers;
 pub use forgot_password::WriteTo;
+pub use guessing::NoteGuessing;
 pub use jobs::ForgetLogins;
 pub use model::{Email, NewUser, Plan, Role, Status, User};
 pub use password::{Passwords, plain_text, text_block};
-pub use roster::tell_branch;
+pub use roster::{tell_branch, tell_everywhere};
 pub use store::hold;
 pub use throttle::Throttle;
 pub use token::Tokens;
@@ -81,7 +84,12 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(second_factor::confirm_second_factor))
         .routes(routes!(second_factor::disable_second_factor))
         .routes(routes!(directory::list_accounts))
-        .routes(routes!(directory_item::read_user_account, directory_item::update_user_account))
+        .routes(routes!(
+            directory_item::read_user_account,
+            directory_item::update_user_account,
+            directory_end::end_user_account
+        ))
+        .routes(routes!(directory_end::restore_user_account))
 }
 
 /// What has no version: it is found by its name.

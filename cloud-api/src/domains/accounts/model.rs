@@ -22,6 +22,13 @@ pub enum Role {
     Member,
 }
 
+impl Role {
+    /// Whether branches know who it is.
+    pub fn works(self) -> bool {
+        matches!(self, Self::Admin | Self::Staff)
+    }
+}
+
 /// What somebody has paid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]

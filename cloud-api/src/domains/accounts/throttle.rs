@@ -1,11 +1,22 @@
 //! Slows down guessing. Failures count per account and address, and per account from everywhere; the ceiling per
 //! address alone is high, since a gym's members share one.
 
+use super::guessing;
 use super::model::Email;
+use crate::app::App;
 use crate::config::Auth;
 use crate::counters::Counters;
-use crate::http::{ClientAddress, Error, rate};
+use crate::http::{ClientAddress, Error, Result, rate};
 use std::time::Duration;
+
+/// An attempt that was one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooMany {
+    /// Until there may be another one.
+    pub wait: Duration,
+    /// Whether it is the first one too many of this account, from this address or from wherever.
+    pub is_first: bool,
+}
 
 /// Failed logins of the recent past.
 #[derive(Debug, Clone)]
@@ -29,22 +40,27 @@ impl Throttle {
     }
 
     /// Counts an attempt as failed before it is made, so that attempts made at the same time count too.
-    /// Fails with the time to wait.
     pub async fn attempt(
         &self,
         email: &Email,
         from: ClientAddress,
         now_ms: i64,
-    ) -> Result<(), Duration> {
-        let maxima = [self.max_failures, self.max_per_account, self.max_per_address];
-        let mut wait = None;
-        for (key, max) in keys(email, from).iter().zip(maxima) {
-            let count = self.counters.hit(key, self.window, now_ms).await;
+    ) -> Result<(), TooMany> {
+        let [pair, account, address] = keys(email, from);
+        let limits = [
+            (pair, self.max_failures, true),
+            (account, self.max_per_account, true),
+            (address, self.max_per_address, false),
+        ];
+        let (mut wait, mut is_first) = (None, false);
+        for (key, max, is_of_account) in limits {
+            let count = self.counters.hit(&key, self.window, now_ms).await;
             if count.hits > max {
                 wait = wait.max(Some(count.left(now_ms)));
+                is_first |= is_of_account && count.hits == max + 1;
             }
         }
-        wait.map_or(Ok(()), Err)
+        wait.map_or(Ok(()), |wait| Err(TooMany { wait, is_first }))
     }
 
     /// Takes a counted attempt back: the password was right.
@@ -54,6 +70,18 @@ impl Throttle {
         self.counters.give_back(&account).await;
         self.counters.give_back(&address).await;
     }
+}
+
+/// Counts an attempt; one too many is refused, and the first of them noted for the owner of the account, if there is
+/// one.
+pub async fn attempt(app: &App, email: &Email, from: ClientAddress) -> Result<()> {
+    let Err(refused) = app.throttle.attempt(email, from, app.clock.now_ms()).await else {
+        return Ok(());
+    };
+    if refused.is_first {
+        guessing::note_later(app, email).await?;
+    }
+    Err(too_many(refused.wait))
 }
 
 /// The answer to one attempt too many.
@@ -97,7 +125,8 @@ mod tests {
 
         let wait = throttle.attempt(&email("a@x"), from(1), 0).await.unwrap_err();
 
-        let later_ms = i64::try_from(wait.as_millis()).unwrap();
+        assert!(wait.is_first);
+        let later_ms = i64::try_from(wait.wait.as_millis()).unwrap();
         assert_eq!(throttle.attempt(&email("a@x"), from(1), later_ms).await, Ok(()));
     }
 

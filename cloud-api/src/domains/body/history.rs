@@ -34,7 +34,8 @@ pub struct Span {
 pub struct History {
     /// The oldest first.
     pub items: Vec<Entry>,
-    /// By measure: `weight_kg`, `body_fat_pct`, `resting_heart_rate_bpm`, and `waist_cm` as other girths.
+    /// By measure: `weight_kg`, `body_fat_pct`, `resting_heart_rate_bpm`, `waist_cm` as other girths, and
+    /// `body_fat_kg` as other parts that scanners tell.
     pub progress: BTreeMap<String, Trend>,
 }
 
@@ -79,7 +80,8 @@ fn progress(entries: &[Entry]) -> BTreeMap<String, Trend> {
         ];
         let plain = plain.into_iter().map(|(name, value)| (name.to_owned(), value));
         let girths = metrics.girths_cm.iter().map(|(name, cm)| (format!("{name}_cm"), *cm));
-        for (name, value) in plain.chain(girths) {
+        let parts = metrics.composition.iter().map(|(name, value)| (name.clone(), *value));
+        for (name, value) in plain.chain(girths).chain(parts) {
             if let Some(value) = value {
                 series.entry(name).or_default().push((day, value));
             }

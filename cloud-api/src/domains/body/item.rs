@@ -1,7 +1,7 @@
 //! `/users/body-metrics/{id}`: change and delete an entry.
 
 use super::model::{Entry, Metrics};
-use super::{check, one, store};
+use super::{check, one, photo_store, photos, store};
 use crate::app::App;
 use crate::domains::accounts;
 use crate::http::{Caller, Error, Json, OnConstraint, Patch, Path, Problem, Result};
@@ -36,7 +36,7 @@ pub async fn update_body_metrics(
     Ok(Json(entry))
 }
 
-/// Delete an entry.
+/// Delete an entry with its pictures.
 #[utoipa::path(delete, path = "/users/body-metrics/{id}", tag = "body",
     params(("id" = BodyMetricsId, Path, description = "Id of the entry")),
     security(("bearer" = ["write:progress"])), responses((status = 204)))]
@@ -45,9 +45,11 @@ pub async fn delete_body_metrics(
     caller: Caller,
     Path(id): Path<BodyMetricsId>,
 ) -> Result<StatusCode> {
-    if store::delete(&mut *app.db.acquire().await?, caller.user, id).await? {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Error::NotFound)
-    }
+    let mut tx = app.db.begin().await?;
+    one(&app, &mut tx, caller.user, id).await?;
+    let photos = photo_store::take(&mut tx, id, None).await?;
+    store::delete(&mut tx, caller.user, id).await?;
+    tx.commit().await?;
+    photos::discard_all(&app, caller.user, &photos).await;
+    Ok(StatusCode::NO_CONTENT)
 }

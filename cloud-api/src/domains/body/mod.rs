@@ -1,17 +1,24 @@
-//! Bodies: what was measured on which day, what follows from it, and where it goes. Only their owner sees them; notes
-//! are sealed. One entry a day and source.
+//! Bodies: what was measured on which day, what follows from it, and where it goes. Their owner sees them, and staff of
+//! a branch what of it is shared with them; notes are sealed and never shared. One entry a day and source.
 
 #![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
 
 mod collection;
+mod composition;
 mod formulas;
 mod history;
 mod item;
 mod model;
+mod photo_store;
+mod photos;
+mod shared;
 mod store;
 mod trend;
 
-pub use model::{Entry, Metrics, MetricsSource};
+pub use composition::bounds as part_bounds;
+pub use model::{Entry, Metrics, MetricsSource, day};
+pub use photo_store::all as all_photos;
+pub use photos::shows_photo;
 use store::Wanted;
 
 use crate::app::App;
@@ -34,6 +41,12 @@ pub fn router() -> OpenApiRouter<App> {
         ))
         .routes(routes!(history::read_body_history))
         .routes(routes!(item::update_body_metrics, item::delete_body_metrics))
+        .routes(routes!(
+            photos::list_body_photos,
+            photos::add_body_photo,
+            photos::delete_body_photos
+        ))
+        .routes(routes!(shared::read_shared_body))
 }
 
 /// Everything that was measured of somebody, the newest first.
@@ -54,6 +67,39 @@ async fn add(
         users::log_activity(db, user, "body_measured", now).await?;
     }
     Ok(made)
+}
+
+/// Takes in what a scanner measured, in place of what one measured on the same day.
+pub async fn keep_scan(
+    app: &App,
+    db: &mut PgConnection,
+    user: UserId,
+    metrics: Metrics,
+) -> Result<Date> {
+    let now = app.clock.now();
+    let metrics = check(metrics, now)?;
+    let day = metrics.measured_on.unwrap_or(now.date());
+    match scans(app, db, user, day, day).await?.first() {
+        Some(known) => store::update(db, &app.secrets, known.id, &metrics, now).await?,
+        None => {
+            store::insert(db, &app.secrets, user, &metrics, MetricsSource::Scan, now).await?;
+        }
+    }
+    Ok(day)
+}
+
+/// What scanners measured from a day to another one, the newest first.
+pub async fn scans(
+    app: &App,
+    db: &mut PgConnection,
+    user: UserId,
+    from: Date,
+    until: Date,
+) -> anyhow::Result<Vec<Entry>> {
+    let (from, until) = (Some(from), Some(until));
+    let wanted = Wanted { from, until, rows: i64::MAX, ..Wanted::default() };
+    let entries = store::list(db, &app.secrets, user, wanted).await?.into_iter();
+    Ok(entries.filter(|entry| entry.source == MetricsSource::Scan).collect())
 }
 
 async fn one(app: &App, db: &mut PgConnection, user: UserId, id: BodyMetricsId) -> Result<Entry> {

@@ -1,5 +1,6 @@
 //! Measures of a body, and what is derived from them.
 
+use super::composition;
 use super::formulas::{self, BmiClass, Girths, Sex};
 use crate::domains::accounts::text_block;
 use crate::domains::users::{ActivityLevel, Units};
@@ -37,6 +38,12 @@ pub struct Metrics {
     #[garde(custom(girths))]
     #[schema(value_type = BTreeMap<String, f64>, example = json!({"waist": 85.0, "neck": 38.0}))]
     pub girths_cm: BTreeMap<String, Option<f64>>,
+    /// What scanners tell, by name: `skeletal_muscle_kg`, `body_fat_kg`, `visceral_fat_level`, `basal_kcal`, `score`,
+    /// `body_water_l`, `protein_kg`, `mineral_kg`, `phase_angle_deg`, and of `right_arm`, `left_arm`, `trunk`,
+    /// `right_leg` and `left_leg` the mass, such as `trunk_lean_kg` and `trunk_fat_kg`. Null takes one away.
+    #[garde(custom(composition::check))]
+    #[schema(value_type = BTreeMap<String, f64>, example = json!({"skeletal_muscle_kg": 36.1}))]
+    pub composition: BTreeMap<String, Option<f64>>,
     /// From 1 (bad) to 5 (good).
     #[garde(range(min = 1, max = 5))]
     #[schema(minimum = 1, maximum = 5, example = 4)]
@@ -78,6 +85,7 @@ pub struct Current {
     pub body_fat_pct: Option<f64>,
     pub resting_heart_rate_bpm: Option<i32>,
     pub girths_cm: BTreeMap<String, f64>,
+    pub composition: BTreeMap<String, f64>,
     #[schema(example = 24.69)]
     pub bmi: Option<f64>,
     pub bmi_class: Option<BmiClass>,
@@ -146,10 +154,11 @@ impl Metrics {
         about == Self::default()
     }
 
-    /// Without girths that were taken away.
+    /// Without girths and parts that were taken away.
     #[must_use]
     pub fn tidied(mut self) -> Self {
         self.girths_cm.retain(|_, cm| cm.is_some());
+        self.composition.retain(|_, value| value.is_some());
         self
     }
 }
@@ -162,11 +171,8 @@ impl Current {
         self.body_fat_pct = self.body_fat_pct.or(metrics.body_fat_pct);
         self.resting_heart_rate_bpm =
             self.resting_heart_rate_bpm.or(metrics.resting_heart_rate_bpm);
-        for (name, cm) in &metrics.girths_cm {
-            if let Some(cm) = cm {
-                self.girths_cm.entry(name.clone()).or_insert(*cm);
-            }
-        }
+        add_named(&mut self.girths_cm, &metrics.girths_cm);
+        add_named(&mut self.composition, &metrics.composition);
     }
 
     /// What follows from what was taken in.
@@ -220,6 +226,14 @@ impl Current {
             }
         });
         Display { units, weight, height }
+    }
+}
+
+fn add_named(known: &mut BTreeMap<String, f64>, told: &BTreeMap<String, Option<f64>>) {
+    for (name, value) in told {
+        if let Some(value) = value {
+            known.entry(name.clone()).or_insert(*value);
+        }
     }
 }
 

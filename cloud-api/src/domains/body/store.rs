@@ -18,6 +18,7 @@ struct Row {
     body_fat_pct: Option<f64>,
     resting_heart_rate_bpm: Option<i32>,
     girths_cm: Json<BTreeMap<String, Option<f64>>>,
+    composition: Json<BTreeMap<String, Option<f64>>>,
     mood: Option<i16>,
     notes: Option<Vec<u8>>,
     source: MetricsSource,
@@ -37,6 +38,7 @@ impl Row {
             body_fat_pct: self.body_fat_pct,
             resting_heart_rate_bpm: self.resting_heart_rate_bpm,
             girths_cm: self.girths_cm.0,
+            composition: self.composition.0,
             mood: self.mood,
             notes: self.notes.map(open).transpose()?,
         };
@@ -68,7 +70,8 @@ pub async fn list(
     let rows = query_as!(
         Row,
         r#"SELECT id, measured_on, weight_kg, height_cm, body_fat_pct, resting_heart_rate_bpm,
-                  girths_cm AS "girths_cm: Json<BTreeMap<String, Option<f64>>>", mood, notes,
+                  girths_cm AS "girths_cm: Json<BTreeMap<String, Option<f64>>>",
+                  composition AS "composition: Json<BTreeMap<String, Option<f64>>>", mood, notes,
                   source AS "source: MetricsSource", updated_at
          FROM body_metrics
          WHERE user_id = $1 AND ($2::date IS NULL OR measured_on >= $2)
@@ -100,8 +103,9 @@ pub async fn insert(
     let notes = metrics.notes.as_ref().map(|text| secrets.seal(NOTES, text.as_bytes()));
     let made = query_scalar!(
         "INSERT INTO body_metrics (id, user_id, measured_on, weight_kg, height_cm, body_fat_pct,
-             resting_heart_rate_bpm, girths_cm, mood, notes, source, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+             resting_heart_rate_bpm, girths_cm, mood, notes, source, created_at, updated_at,
+             composition)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
          ON CONFLICT ON CONSTRAINT body_metrics_day_key DO NOTHING RETURNING id",
         BodyMetricsId::new().0,
         user.0,
@@ -115,6 +119,7 @@ pub async fn insert(
         notes.transpose()?,
         source as MetricsSource,
         now,
+        Json(&metrics.composition) as _,
     );
     Ok(made.fetch_optional(db).await?)
 }
@@ -131,7 +136,7 @@ pub async fn update(
     let changed = query!(
         "UPDATE body_metrics SET measured_on = $2, weight_kg = $3, height_cm = $4,
              body_fat_pct = $5, resting_heart_rate_bpm = $6, girths_cm = $7, mood = $8, notes = $9,
-             updated_at = $10
+             updated_at = $10, composition = $11
          WHERE id = $1",
         id.0,
         metrics.measured_on.context("no day")?,
@@ -143,13 +148,16 @@ pub async fn update(
         metrics.mood,
         notes.transpose()?,
         now,
+        Json(&metrics.composition) as _,
     );
     changed.execute(db).await?;
     Ok(())
 }
 
-/// `false` if somebody has no such entry.
-pub async fn delete(db: &mut PgConnection, user: UserId, id: BodyMetricsId) -> sqlx::Result<bool> {
-    let deleted = query!("DELETE FROM body_metrics WHERE user_id = $1 AND id = $2", user.0, id.0);
-    Ok(deleted.execute(db).await?.rows_affected() == 1)
+/// Its pictures are to be taken first.
+pub async fn delete(db: &mut PgConnection, user: UserId, id: BodyMetricsId) -> sqlx::Result<()> {
+    query!("DELETE FROM body_metrics WHERE user_id = $1 AND id = $2", user.0, id.0)
+        .execute(db)
+        .await?;
+    Ok(())
 }

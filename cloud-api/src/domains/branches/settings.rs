@@ -1,4 +1,4 @@
-//! What staff set for a branch; checked by the code that the branch reads it with.
+//! Settings of a branch, one by one; checked by the code that the branch reads them with.
 
 use super::store;
 use crate::domains::edges::registry_changed;
@@ -6,6 +6,7 @@ use crate::http::{Error, Result};
 use crate::ids::BranchId;
 use protocol::access::BranchSettings;
 use protocol::sync::changes::Change;
+use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -27,7 +28,7 @@ pub async fn set(
     db: &mut PgConnection,
     branch: BranchId,
     key: &'static str,
-    value: Option<&serde_json::Value>,
+    value: Option<&Value>,
     now: OffsetDateTime,
 ) -> Result<()> {
     let Some(value) = value else {
@@ -35,20 +36,36 @@ pub async fn set(
         let change = Change::SettingRemoved(key.to_owned());
         return Ok(registry_changed(db, branch, &change).await?);
     };
-    let text = value.to_string();
-    if text.len() > MAX_BYTES {
-        let message = format!("is longer than {MAX_BYTES} bytes");
-        return Err(Error::Field { field: key, code: "too_long", message });
+    let value = tidied(value);
+    if let Some(message) = wrong(key, &value) {
+        return Err(Error::Field { field: key, code: "invalid", message });
     }
-    BranchSettings::default().set(key, &text).map_err(|error| Error::Field {
-        field: key,
-        code: "invalid",
-        message: error.message,
-    })?;
-    store::put_setting(db, branch, key, value, now).await?;
-    let change = Change::Setting { key: key.to_owned(), value: text };
+    store::put_setting(db, branch, key, &value, now).await?;
+    let change = Change::Setting { key: key.to_owned(), value: value.to_string() };
     Ok(registry_changed(db, branch, &change).await?)
+}
+
+/// What is wrong with a value, if anything is.
+pub fn wrong(key: &str, value: &Value) -> Option<String> {
+    let text = tidied(value).to_string();
+    if text.len() > MAX_BYTES {
+        return Some(format!("is longer than {MAX_BYTES} bytes"));
+    }
+    // Postgres keeps no NUL in text.
+    if text.contains("\\u0000") {
+        return Some("holds U+0000".to_owned());
+    }
+    BranchSettings::default().set(key, &text).err().map(|error| error.message)
 }
 
 /// Years of holidays fit, and a page of changes holds many.
 const MAX_BYTES: usize = 32 * 1024;
+
+/// Days that were taken out of opening hours are closed, as those that were never in.
+fn tidied(value: &Value) -> Value {
+    let mut value = value.clone();
+    if let Some(fields) = value.as_object_mut() {
+        fields.retain(|_, field| !field.is_null());
+    }
+    value
+}

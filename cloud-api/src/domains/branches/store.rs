@@ -1,7 +1,12 @@
 //! SQL of the domain.
 
 use super::model::Branch;
+use super::setup::{BranchRecord, BranchSetup};
+use crate::domains::joining::Joining;
+use crate::http::{Error, Result};
 use crate::ids::{BranchId, OrganizationId};
+use serde_json::{Map, Value};
+use sqlx::types::Json;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use std::collections::BTreeMap;
 use time::{Date, OffsetDateTime};
@@ -95,7 +100,7 @@ pub async fn put_setting(
     db: &mut PgConnection,
     branch: BranchId,
     key: &str,
-    value: &serde_json::Value,
+    value: &Value,
     now: OffsetDateTime,
 ) -> sqlx::Result<()> {
     query!(
@@ -123,8 +128,77 @@ pub async fn reset_setting(db: &mut PgConnection, branch: BranchId, key: &str) -
 pub async fn settings(
     db: &mut PgConnection,
     branch: BranchId,
-) -> sqlx::Result<BTreeMap<String, serde_json::Value>> {
+) -> sqlx::Result<BTreeMap<String, Value>> {
     let rows = query!("SELECT key, value FROM branch_settings WHERE branch_id = $1", branch.0);
     let rows = rows.fetch_all(db).await?.into_iter();
     Ok(rows.map(|row| (row.key, row.value)).collect())
+}
+
+/// Which branches.
+pub struct Wanted {
+    pub after: Option<(String, BranchId)>,
+    pub only: Option<BranchId>,
+    pub rows: i64,
+}
+
+/// Branches with all that is said of them, by name.
+pub async fn records(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    wanted: Wanted,
+) -> Result<Vec<BranchRecord>> {
+    let rows = query!(
+        r#"SELECT id AS "id: BranchId", site_no, created_at, name, time_zone,
+                  joining AS "joining: Joining",
+                  (SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM branch_settings
+                   WHERE branch_id = branches.id) AS "settings!: Json<Map<String, Value>>"
+           FROM branches
+           WHERE organization_id = $1 AND ($2::text IS NULL OR (name, id) > ($2, $3))
+               AND ($4::uuid IS NULL OR id = $4)
+           ORDER BY name, id LIMIT $5"#,
+        organization.0,
+        wanted.after.as_ref().map(|(name, _)| name.as_str()),
+        wanted.after.as_ref().map(|(_, id)| id.0),
+        wanted.only.map(|id| id.0),
+        wanted.rows,
+    );
+    let rows = rows.fetch_all(db).await?.into_iter();
+    rows.map(|row| {
+        let joining = row.joining;
+        let plain = BranchSetup { joining, ..BranchSetup::new(&row.name, &row.time_zone) };
+        Ok(BranchRecord {
+            id: row.id,
+            organization_id: organization,
+            site_no: row.site_no,
+            created_at: row.created_at,
+            setup: plain.with(row.settings.0)?,
+        })
+    })
+    .collect()
+}
+
+/// One of an organization.
+pub async fn record(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    id: BranchId,
+) -> Result<BranchRecord> {
+    let wanted = Wanted { after: None, only: Some(id), rows: 1 };
+    records(db, organization, wanted).await?.pop().ok_or(Error::NotFound)
+}
+
+pub async fn rename(db: &mut PgConnection, branch: BranchId, name: &str) -> sqlx::Result<()> {
+    query!("UPDATE branches SET name = $2 WHERE id = $1", branch.0, name).execute(db).await?;
+    Ok(())
+}
+
+pub async fn set_time_zone(
+    db: &mut PgConnection,
+    branch: BranchId,
+    time_zone: &str,
+) -> sqlx::Result<()> {
+    query!("UPDATE branches SET time_zone = $2 WHERE id = $1", branch.0, time_zone)
+        .execute(db)
+        .await?;
+    Ok(())
 }

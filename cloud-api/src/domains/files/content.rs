@@ -50,6 +50,7 @@ pub async fn read_file_content(
     // An id never gets another content.
     let (keep, disposition) = match file.kind {
         FileKind::Avatar => ("private, max-age=86400, immutable", "inline"),
+        FileKind::BodyPhoto => ("no-store", "inline"),
         FileKind::Export => ("no-store", "attachment; filename=\"export.zip\""),
     };
     let headers = [

@@ -3,8 +3,8 @@
 use super::model::FileKind;
 use super::{link, store};
 use crate::app::App;
-use crate::domains::users;
-use crate::http::{Caller, Error, Path, Query, Result};
+use crate::domains::{body, users};
+use crate::http::{Caller, Error, Origin, Path, Query, Result};
 use crate::ids::FileId;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -23,8 +23,8 @@ pub struct Form {
     pub variant: Option<String>,
 }
 
-/// Get a link to the content of a file. A picture is seen by whoever sees its owner's profile, everything else by its
-/// owner only.
+/// Get a link to the content of a file. A picture of somebody is seen by whoever sees their profile, one of their
+/// body by whom they share it with, everything else by its owner only.
 #[utoipa::path(get, path = "/files/{id}", tag = "files",
     params(("id" = FileId, Path, description = "Id of the file"), Form),
     security(("bearer" = ["read:profile"])), responses(
@@ -32,6 +32,7 @@ pub struct Form {
 pub async fn read_file(
     State(app): State<App>,
     caller: Caller,
+    origin: Origin,
     Path(id): Path<FileId>,
     Query(form): Query<Form>,
 ) -> Result<Response> {
@@ -40,6 +41,7 @@ pub async fn read_file(
     let is_seen = match file.kind {
         FileKind::Avatar => users::sees(&mut db, &caller, file.owner).await?,
         FileKind::Export => file.owner == caller.user,
+        FileKind::BodyPhoto => body::shows_photo(&app, &mut db, &caller, &origin, &file).await?,
     };
     let variants = file.kind.variants();
     let wanted = form.variant.as_deref().or(variants.first().copied()).unwrap_or_default();

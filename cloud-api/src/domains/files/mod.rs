@@ -12,7 +12,7 @@ mod store;
 
 pub use jobs::ForgetFiles;
 pub use link::signed_link;
-pub use model::{FileKind, NewFile};
+pub use model::{File, FileKind, NewFile};
 pub use store::{avatar_of, forget, insert, replace_avatar};
 
 use crate::app::App;

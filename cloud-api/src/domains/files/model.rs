@@ -14,6 +14,8 @@ pub enum FileKind {
     Avatar,
     /// All that is stored about its owner, who alone may have it.
     Export,
+    /// A picture of its owner's body, seen by others only if they share it.
+    BodyPhoto,
 }
 
 /// What makes a file.
@@ -37,7 +39,7 @@ impl FileKind {
     /// Sizes or forms in which there is one; the first where none is named.
     pub fn variants(self) -> &'static [&'static str] {
         match self {
-            Self::Avatar => &["large", "small"],
+            Self::Avatar | Self::BodyPhoto => &["large", "small"],
             Self::Export => &["archive"],
         }
     }

@@ -38,6 +38,7 @@ pub use model::{
 pub use rights::{add_membership, change_membership, end_membership, memberships, set_frozen};
 pub use roster::tell_branch;
 pub use roster_store::{hold, hold_alone};
+pub use sight::member as visible;
 pub use store::{by_id, by_number, of_user, set_user, without_account};
 pub use value::{DisplayName, NotValid, PhoneKey, Reason, Reference, Uid};
 pub use window::{AccessWindow, Day, TimeOfDay};

@@ -4,7 +4,7 @@ use super::zip_file::ZipFile;
 use super::{archive_store, store};
 use crate::app::App;
 use crate::domains::files::{self, FileKind, NewFile};
-use crate::domains::{body, users};
+use crate::domains::{body, scans, users};
 use crate::ids::{ExportId, UserId};
 use crate::jobs::Job;
 use crate::outside::mail::{self, Letter};
@@ -52,6 +52,7 @@ async fn build(app: &App, db: &mut PgConnection, user: UserId) -> Result<Vec<u8>
     zip.add_json("fitness_profile", &users::fitness_profile(app, db, user).await?)?;
     zip.add_json("diet_preferences", &users::diet_preferences(app, db, user).await?)?;
     zip.add_json("body_metrics", &body::all(app, db, user).await?)?;
+    zip.add_json("visibility", &users::sharing(db, user).await?)?;
     for (name, rows) in archive_store::sections(db, user).await? {
         zip.add_json(name, &rows)?;
     }
@@ -59,6 +60,15 @@ async fn build(app: &App, db: &mut PgConnection, user: UserId) -> Result<Vec<u8>
         && let Some(picture) = files::content(app, user, id, "large").await?
     {
         zip.add("avatar.jpg", &picture)?;
+    }
+    for photo in body::all_photos(db, user).await? {
+        if let Some(picture) = files::content(app, user, photo.id, "large").await? {
+            let (day, pose, id) = (photo.measured_on, photo.pose.name(), photo.id);
+            zip.add(&format!("photos/{day}-{pose}-{id}.jpg"), &picture)?;
+        }
+    }
+    for (id, content) in scans::contents(db, &app.secrets, user).await? {
+        zip.add(&format!("scans/{id}.csv"), &content)?;
     }
     zip.finish()
 }

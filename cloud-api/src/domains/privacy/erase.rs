@@ -3,7 +3,7 @@
 use super::store::{self, Due};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::domains::{files, members};
+use crate::domains::{accounts, files, members};
 use crate::events::outbox;
 use crate::ids::UserId;
 use crate::jobs::{self, Job};
@@ -30,13 +30,17 @@ async fn erase_next(app: &App) -> Result<bool> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let Some(due) = store::next_due(&mut tx, now).await? else { return Ok(false) };
-    let Due { user, organization, email } = due;
+    let Due { user, organization, email, role } = due;
     let member = members::of_user(&mut tx, organization, user).await?;
     if let Some(member) = &member {
         members::remove(&mut tx, organization, member.id, now).await?;
         store::erase_member(&mut tx, member.id).await?;
     }
     store::erase_user(&mut tx, user).await?;
+    if role.works() {
+        members::hold(&mut tx, organization).await?;
+        accounts::tell_everywhere(&mut tx, organization, user).await?;
+    }
     jobs::enqueue(&mut tx, &EraseFiles { user }, now).await?;
     mail::queue(app, &mut tx, &email, Letter::AccountErased).await?;
     // Integrations that hold data under this id forget it when they hear this.

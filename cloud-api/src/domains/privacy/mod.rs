@@ -13,6 +13,7 @@ mod retention;
 mod store;
 mod zip_file;
 
+pub use account::{Leaving, begin as begin_leaving, call_off as call_off_leaving};
 pub use archive::BuildArchive;
 pub use erase::{EraseDue, EraseFiles};
 pub use model::ConsentKind;

@@ -2,6 +2,7 @@
 
 use super::store;
 use crate::app::App;
+use crate::audit;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
 use time::Duration;
@@ -17,13 +18,15 @@ impl Job for ForgetOld {
         let (now, kept) = (app.clock.now(), &app.config.retention);
         let before = |days: u32| now - Duration::days(days.into());
         let mut db = app.db.acquire().await?;
-        Ok(store::forget_before(
+        store::forget_before(
             &mut db,
             before(kept.activity_days),
             before(kept.usage_days),
             before(kept.feedback_days),
             before(kept.security_events_days),
         )
-        .await?)
+        .await?;
+        let (all, erased) = (kept.audit_addresses_days, kept.erased_audit_addresses_days);
+        Ok(audit::forget_addresses(&mut db, before(all), before(erased)).await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::export::Export;
 use super::model::{Consent, ConsentKind, Decision};
+use crate::domains::accounts::Role;
 use crate::ids::{ExportId, FileId, MemberId, OrganizationId, UserId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
@@ -135,15 +136,44 @@ pub async fn finish_export(
     Ok(())
 }
 
-/// Marks an account to be erased, or no longer.
+/// Who ends an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum AskedBy {
+    Owner,
+    Operator,
+}
+
+/// Marks an account to be erased: its address, and when that will be. What the operator said stays theirs.
 pub async fn set_erase_at(
     db: &mut PgConnection,
     user: UserId,
-    at: Option<OffsetDateTime>,
-) -> sqlx::Result<String> {
-    query_scalar!("UPDATE users SET erase_at = $2 WHERE id = $1 RETURNING email", user.0, at)
+    at: OffsetDateTime,
+    by: AskedBy,
+) -> sqlx::Result<(String, OffsetDateTime)> {
+    let marked = query!(
+        r#"UPDATE users SET erase_at = LEAST(erase_at, $2),
+               erase_asked_by = CASE WHEN erase_asked_by = 'operator' THEN 'operator' ELSE $3 END
+           WHERE id = $1 RETURNING email, erase_at AS "erase_at!""#,
+        user.0,
+        at,
+        by as AskedBy,
+    );
+    let marked = marked.fetch_one(db).await?;
+    Ok((marked.email, marked.erase_at))
+}
+
+pub async fn asked_by(db: &mut PgConnection, user: UserId) -> sqlx::Result<Option<AskedBy>> {
+    query_scalar!(r#"SELECT erase_asked_by AS "by: AskedBy" FROM users WHERE id = $1"#, user.0,)
         .fetch_one(db)
         .await
+}
+
+pub async fn forget_erase_at(db: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    query!("UPDATE users SET erase_at = NULL, erase_asked_by = NULL WHERE id = $1", user.0)
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// An account whose time is over.
@@ -151,13 +181,15 @@ pub struct Due {
     pub user: UserId,
     pub organization: OrganizationId,
     pub email: String,
+    pub role: Role,
 }
 
 /// One that is due; its row stays locked.
 pub async fn next_due(db: &mut PgConnection, now: OffsetDateTime) -> sqlx::Result<Option<Due>> {
     query_as!(
         Due,
-        r#"SELECT id AS user, organization_id AS organization, email FROM users
+        r#"SELECT id AS user, organization_id AS organization, email, role AS "role: Role"
+           FROM users
            WHERE erase_at <= $1 ORDER BY erase_at LIMIT 1 FOR UPDATE SKIP LOCKED"#,
         now,
     )

@@ -7,20 +7,27 @@ mod account;
 mod activity;
 mod activity_store;
 mod credentials;
+mod dashboard;
+mod dashboard_store;
 mod diet_preferences;
 mod feedback;
 mod feedback_store;
 mod fitness_profile;
 mod health;
 mod model;
-mod picture;
+pub mod picture;
 mod preferences;
 mod profile;
 mod profiles;
 mod qr;
 mod search;
 mod settings;
+mod sharing;
+mod sharing_store;
+mod stats;
+mod stats_store;
 mod store;
+mod streak;
 mod summary;
 mod upload_avatar;
 mod usage;
@@ -30,7 +37,11 @@ pub use health::forget as forget_health;
 pub use model::{Gender, NewProfile, Profile};
 pub use profiles::Profiles;
 pub use settings::{ActivityLevel, DietPreferences, FitnessProfile, Units};
+pub use sharing::{Audience, Category, Sharing, sharing_with};
+pub use sharing_store::sharing;
+pub use stats::{Stats, stats};
 pub use store::{keep_profile, preferences, profile};
+pub use upload_avatar::PictureUpload;
 
 use crate::app::App;
 use crate::http::{Caller, Permission, Result};
@@ -65,6 +76,9 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(upload_avatar::upload_avatar))
         .routes(routes!(upload_avatar::remove_avatar))
         .routes(routes!(account::read_account))
+        .routes(routes!(sharing::read_sharing, sharing::update_sharing))
+        .routes(routes!(stats::read_stats))
+        .routes(routes!(dashboard::read_dashboard))
 }
 
 /// What somebody told of their training.

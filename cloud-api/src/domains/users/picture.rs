@@ -1,9 +1,10 @@
 //! Pictures that people send: recognised by their content, bounded before they are unpacked, cut, and made anew so that
 //! nothing but the picture is left.
 
-use crate::http::{Error, Result};
+use crate::http::{Error, Refusal, Result, Upload};
 use anyhow::Context;
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use image::codecs::jpeg::JpegEncoder;
 use image::error::{LimitError, LimitErrorKind};
 use image::imageops::FilterType;
@@ -15,9 +16,31 @@ use std::io::Cursor;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-/// Whether it begins as a picture of a kind that is taken.
-pub fn is_known(bytes: &[u8]) -> bool {
-    format(bytes).is_some()
+/// What is made of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// The middle of it, square.
+    Square,
+    /// All of it.
+    Whole,
+}
+
+impl Shape {
+    /// Sizes with the longer side that they have at most.
+    fn sizes(self) -> [(&'static str, u32); 2] {
+        match self {
+            Self::Square => [("large", 512), ("small", 96)],
+            Self::Whole => [("large", 1280), ("small", 320)],
+        }
+    }
+
+    fn cut(self, image: &DynamicImage, side: u32) -> DynamicImage {
+        match self {
+            Self::Square => image.resize_to_fill(side, side, FilterType::Lanczos3),
+            Self::Whole if image.width().max(image.height()) <= side => image.clone(),
+            Self::Whole => image.resize(side, side, FilterType::Lanczos3),
+        }
+    }
 }
 
 fn format(bytes: &[u8]) -> Option<ImageFormat> {
@@ -26,11 +49,18 @@ fn format(bytes: &[u8]) -> Option<ImageFormat> {
     is_taken.then_some(format)
 }
 
-/// A square picture in two sizes, with their names.
-pub async fn avatar(bytes: Bytes) -> Result<Vec<(&'static str, Bytes)>> {
+/// A picture that was sent, made anew in two sizes, with their names.
+pub async fn of_upload(upload: Upload, shape: Shape) -> Result<Vec<(&'static str, Bytes)>> {
+    let bytes = upload.0;
+    if format(&bytes).is_none() {
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+            .detail("the file is no JPEG, PNG or WebP")
+            .into());
+    }
     // Unpacked, a picture takes a hundred times the memory.
     let _slot = AT_ONCE.acquire().await.context("nobody closes it")?;
-    let made = spawn_blocking(move || make(&bytes)).await.context("a picture was not made")?;
+    let made =
+        spawn_blocking(move || make(&bytes, shape)).await.context("a picture was not made")?;
     made.map_err(|error| {
         tracing::debug!(%error, "a picture cannot be used");
         let message = "is damaged, or has too many pixels".to_owned();
@@ -40,18 +70,11 @@ pub async fn avatar(bytes: Bytes) -> Result<Vec<(&'static str, Bytes)>> {
 
 static AT_ONCE: Semaphore = Semaphore::const_new(2);
 
-fn make(bytes: &[u8]) -> ImageResult<Vec<(&'static str, Bytes)>> {
+fn make(bytes: &[u8], shape: Shape) -> ImageResult<Vec<(&'static str, Bytes)>> {
     let image = read(bytes)?;
-    SIZES
-        .iter()
-        .map(|(name, side)| {
-            let cut = image.resize_to_fill(*side, *side, FilterType::Lanczos3);
-            Ok((*name, jpeg(&on_white(&cut))?))
-        })
-        .collect()
+    let sizes = shape.sizes().into_iter();
+    sizes.map(|(name, side)| Ok((name, jpeg(&on_white(&shape.cut(&image, side)))?))).collect()
 }
-
-const SIZES: [(&str, u32); 2] = [("large", 512), ("small", 96)];
 
 fn read(bytes: &[u8]) -> ImageResult<DynamicImage> {
     let format = format(bytes).unwrap_or(ImageFormat::Jpeg);
@@ -117,7 +140,7 @@ mod tests {
     fn a_picture_is_cut_square_in_two_sizes() {
         let image = DynamicImage::new_rgba8(300, 100);
 
-        let made = make(&png(&image)).unwrap();
+        let made = make(&png(&image), Shape::Square).unwrap();
 
         let sizes = made.iter().map(|(name, bytes)| {
             let made = image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).unwrap();
@@ -129,19 +152,32 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_picture_keeps_its_sides_and_is_not_blown_up() {
+        let image = DynamicImage::new_rgb8(300, 640);
+
+        let made = make(&png(&image), Shape::Whole).unwrap();
+
+        let sizes = made.iter().map(|(name, bytes)| {
+            let made = image::load_from_memory_with_format(bytes, ImageFormat::Jpeg).unwrap();
+            (*name, made.width(), made.height())
+        });
+        assert_eq!(sizes.collect::<Vec<_>>(), [("large", 300, 640), ("small", 150, 320)]);
+    }
+
+    #[test]
     fn what_is_no_picture_or_damaged_is_refused() {
         let whole = png(&DynamicImage::new_rgb8(50, 50));
 
-        assert!(!is_known(b"GIF89a"));
-        assert!(!is_known(b"<svg/>"));
-        assert!(is_known(&whole));
-        assert!(make(&whole[..40]).is_err());
+        assert!(format(b"GIF89a").is_none());
+        assert!(format(b"<svg/>").is_none());
+        assert!(format(&whole).is_some());
+        assert!(make(&whole[..40], Shape::Square).is_err());
     }
 
     #[test]
     fn a_small_file_that_unpacks_to_too_much_is_refused() {
         let image = DynamicImage::new_luma8(12_001, 1);
 
-        assert!(make(&png(&image)).is_err());
+        assert!(make(&png(&image), Shape::Square).is_err());
     }
 }

@@ -1,20 +1,20 @@
 //! `/users/upload-avatar` and `/users/avatar`: the own picture.
 
-use super::picture;
+use super::picture::{self, Shape};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::files::{self, FileKind, NewFile};
-use crate::http::{Caller, Json, Origin, Problem, Refusal, Result, Upload};
+use crate::http::{Caller, Json, Origin, Problem, Result, Upload};
 use crate::ids::FileId;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What is sent, as `multipart/form-data`.
+/// A picture as it is sent, as `multipart/form-data`.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "for the API document only")]
-pub struct AvatarUpload {
+pub struct PictureUpload {
     /// A JPEG, PNG or WebP of 5 MiB at most.
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
@@ -34,7 +34,7 @@ pub struct Avatar {
 /// write into files is kept.
 #[utoipa::path(post, path = "/users/upload-avatar", tag = "users",
     security(("bearer" = ["write:profile"])),
-    request_body(content = AvatarUpload, content_type = "multipart/form-data"),
+    request_body(content = PictureUpload, content_type = "multipart/form-data"),
     extensions(("x-rate-limit" = json!({"limit": 30, "window_s": 3600}))),
     responses(
     (status = 201, body = Avatar),
@@ -50,12 +50,7 @@ pub async fn upload_avatar(
     origin: Origin,
     upload: Upload,
 ) -> Result<(StatusCode, Json<Avatar>)> {
-    if !picture::is_known(&upload.0) {
-        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
-            .detail("the file is no JPEG, PNG or WebP")
-            .into());
-    }
-    let pictures = picture::avatar(upload.0).await?;
+    let pictures = picture::of_upload(upload, Shape::Square).await?;
     let now = app.clock.now();
     let new = NewFile { kind: FileKind::Avatar, content_type: "image/jpeg", expires_at: None };
     let variants = pictures.iter().map(|(variant, _)| *variant).collect();

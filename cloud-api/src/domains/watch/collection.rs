@@ -20,6 +20,6 @@ pub async fn list_security_events(
 ) -> Result<Response> {
     let after = page.after()?;
     let mut db = app.db.acquire().await?;
-    let events = store::list(&mut db, caller.organization, after, page.rows()).await?;
+    let events = store::list(&mut db, caller.organization, None, after, page.rows()).await?;
     known.answer(&Page::cut(events, &page, |event| event.id))
 }

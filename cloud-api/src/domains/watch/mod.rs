@@ -1,12 +1,14 @@
 //! Watching for what owners of accounts do not do: logins at a rate or from places that nobody has, tokens that were
-//! copied, archives fetched again and again. What is noticed is written down; what is too much locks the account, and
+//! copied, passwords guessed, archives fetched again and again. What is noticed is written down; what is too much locks the account, and
 //! its owner is told by mail. Choosing a new password by a letter unlocks it.
 
 mod collection;
 mod model;
+mod own;
 mod store;
 
 pub use model::Rule;
+pub use store::unread;
 
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -17,19 +19,24 @@ use crate::ids::UserId;
 use crate::outside::mail::{self, Letter};
 use serde_json::json;
 use sqlx::PgConnection;
+use std::time::Duration as StdDuration;
 use time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(collection::list_security_events))
+    OpenApiRouter::new()
+        .routes(routes!(collection::list_security_events))
+        .routes(routes!(own::list_own_security_events))
+        .routes(routes!(own::mark_security_events_read))
 }
 
 /// Looks at a login that has just been made; refuses it if it was one too many.
 pub async fn after_login(app: &App, user: UserId) -> Result<()> {
-    let since = app.clock.now() - model::LOGIN_WINDOW;
+    let limits = &app.config.watch;
+    let since = app.clock.now() - StdDuration::from_secs(limits.login_window_s);
     let seen = store::recent_logins(&mut *app.db.acquire().await?, user, since).await?;
-    match model::judge_logins(seen.logins, seen.addresses) {
+    match model::judge_logins(limits, seen.logins, seen.addresses) {
         Some(rule) => lock(app, user, rule).await,
         None => Ok(()),
     }
@@ -42,14 +49,30 @@ pub async fn after_reuse(app: &App, user: UserId) -> Result<()> {
     let since = app.clock.now() - Duration::DAY;
     let times = store::count(&mut tx, user, Rule::TokenReuse, since).await?;
     tx.commit().await?;
-    if times >= model::MAX_REUSES { lock(app, user, Rule::TokenReuse).await } else { Ok(()) }
+    if times >= app.config.watch.max_token_reuses.into() {
+        lock(app, user, Rule::TokenReuse).await
+    } else {
+        Ok(())
+    }
 }
 
 /// Looks at an archive that has just been asked for.
 pub async fn after_export(app: &App, user: UserId) -> Result<()> {
     let since = app.clock.now() - Duration::DAY;
     let asked = store::recent_exports(&mut *app.db.acquire().await?, user, since).await?;
-    if asked > model::MAX_EXPORTS { lock(app, user, Rule::ExportBurst).await } else { Ok(()) }
+    let is_much = asked > app.config.watch.max_exports.into();
+    if is_much { lock(app, user, Rule::ExportBurst).await } else { Ok(()) }
+}
+
+/// Notes that somebody's password is guessed, once in a window of failures.
+pub async fn after_guessing(app: &App, db: &mut PgConnection, user: UserId) -> Result<()> {
+    let window = StdDuration::from_secs(app.config.auth.failure_window_s);
+    let rule = Rule::PasswordGuessing;
+    accounts::hold(db, user).await?;
+    if store::count(db, user, rule, app.clock.now() - window).await? > 0 {
+        return Ok(());
+    }
+    note(app, db, user, rule, false).await
 }
 
 async fn note(

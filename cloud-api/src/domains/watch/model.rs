@@ -1,8 +1,9 @@
 //! What is unusual.
 
+use crate::config::Watch;
 use crate::ids::UserId;
 use serde::{Deserialize, Serialize};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// What was noticed.
@@ -10,14 +11,16 @@ use utoipa::ToSchema;
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum Rule {
-    /// More logins in ten minutes than somebody makes by hand.
+    /// More logins in a few minutes than somebody makes by hand.
     LoginRate,
-    /// Logins from more addresses in ten minutes than somebody can be at.
+    /// Logins from more addresses in a few minutes than somebody can be at.
     ManyAddresses,
     /// A refresh token that was used came again.
     TokenReuse,
     /// All data was asked for again and again.
     ExportBurst,
+    /// So many wrong passwords that logging in was slowed down. Does not lock: anybody could do that to anybody.
+    PasswordGuessing,
 }
 
 impl Rule {
@@ -27,6 +30,7 @@ impl Rule {
             Self::ManyAddresses => "many_addresses",
             Self::TokenReuse => "token_reuse",
             Self::ExportBurst => "export_burst",
+            Self::PasswordGuessing => "password_guessing",
         }
     }
 }
@@ -43,19 +47,11 @@ pub struct SecurityEvent {
     pub is_locked: bool,
 }
 
-pub const LOGIN_WINDOW: Duration = Duration::minutes(10);
-const MAX_LOGINS: i64 = 30;
-/// A phone that changes between networks has two or three.
-const MAX_ADDRESSES: i64 = 8;
-/// In a day.
-pub const MAX_REUSES: i64 = 3;
-pub const MAX_EXPORTS: i64 = 4;
-
-/// What is unusual about the logins of the last ten minutes.
-pub fn judge_logins(logins: i64, addresses: i64) -> Option<Rule> {
-    if addresses > MAX_ADDRESSES {
+/// What is unusual about the logins of the last minutes.
+pub fn judge_logins(limits: &Watch, logins: i64, addresses: i64) -> Option<Rule> {
+    if addresses > limits.max_addresses.into() {
         Some(Rule::ManyAddresses)
-    } else if logins > MAX_LOGINS {
+    } else if logins > limits.max_logins.into() {
         Some(Rule::LoginRate)
     } else {
         None
@@ -68,8 +64,10 @@ mod tests {
 
     #[test]
     fn what_people_do_is_usual_and_what_programs_do_is_not() {
-        assert_eq!(judge_logins(30, 8), None);
-        assert_eq!(judge_logins(31, 1), Some(Rule::LoginRate));
-        assert_eq!(judge_logins(9, 9), Some(Rule::ManyAddresses));
+        let judge = |logins, addresses| judge_logins(&Watch::default(), logins, addresses);
+
+        assert_eq!(judge(30, 8), None);
+        assert_eq!(judge(31, 1), Some(Rule::LoginRate));
+        assert_eq!(judge(9, 9), Some(Rule::ManyAddresses));
     }
 }

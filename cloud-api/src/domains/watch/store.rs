@@ -80,10 +80,35 @@ pub async fn insert(
     Ok(())
 }
 
-/// What was noticed of people of an organization, the newest first.
+/// How much somebody has not seen of what was noticed about their account.
+pub async fn unread(db: &mut PgConnection, user: UserId) -> sqlx::Result<i64> {
+    query_scalar!(
+        r#"SELECT count(*) AS "unread!" FROM security_events JOIN users ON users.id = user_id
+           WHERE user_id = $1 AND security_events.id > security_seen_id"#,
+        user.0,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// They have seen all up to now.
+pub async fn mark_read(db: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    query!(
+        "UPDATE users SET security_seen_id = GREATEST(security_seen_id, COALESCE(
+             (SELECT max(id) FROM security_events WHERE user_id = $1), 0))
+         WHERE id = $1",
+        user.0,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What was noticed of people of an organization, or of one of them, the newest first.
 pub async fn list(
     db: &mut PgConnection,
     organization: OrganizationId,
+    only: Option<UserId>,
     before: Option<i64>,
     rows: i64,
 ) -> sqlx::Result<Vec<SecurityEvent>> {
@@ -93,10 +118,12 @@ pub async fn list(
                   is_locked
            FROM security_events JOIN users ON users.id = user_id
            WHERE organization_id = $1 AND ($2::bigint IS NULL OR security_events.id < $2)
+               AND ($4::uuid IS NULL OR user_id = $4)
            ORDER BY security_events.id DESC LIMIT $3"#,
         organization.0,
         before,
         rows,
+        only.map(|user| user.0),
     )
     .fetch_all(db)
     .await
