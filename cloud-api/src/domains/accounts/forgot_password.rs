@@ -3,6 +3,7 @@
 
 use super::mail_token::{self, Purpose};
 use super::model::{Email, Status};
+use super::sealed_email::SealedEmail;
 use super::store;
 use crate::app::App;
 use crate::counters::Count;
@@ -64,7 +65,7 @@ async fn ask(app: &App, address: &Address, wanted: Wanted) -> Result<StatusCode>
     let now_ms = app.clock.now_ms();
     let count = app.counters.hit(&format!("letter:{wanted:?}:{email}"), HOUR, now_ms).await;
     refuse_beyond(count, now_ms)?;
-    let sealed = hex::encode(app.secrets.seal(SEALED_AS, email.as_str().as_bytes())?);
+    let sealed = SealedEmail::seal(&app.secrets, &email)?;
     let mut db = app.db.acquire().await?;
     jobs::enqueue(&mut db, &WriteTo { sealed, wanted }, app.clock.now()).await?;
     Ok(StatusCode::ACCEPTED)
@@ -84,18 +85,15 @@ const HOUR: Duration = Duration::from_hours(1);
 /// Writes the letter, if there is an account that it concerns.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct WriteTo {
-    sealed: String,
+    sealed: SealedEmail,
     wanted: Wanted,
 }
-
-const SEALED_AS: &str = "letter_address";
 
 impl Job for WriteTo {
     const KIND: &'static str = "accounts.write_to";
 
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        let opened = app.secrets.open(SEALED_AS, &hex::decode(&self.sealed)?)?;
-        let email: Email = std::str::from_utf8(&opened)?.parse()?;
+        let email = self.sealed.open(&app.secrets)?;
         let mut tx = app.db.begin().await?;
         let Some(found) = store::by_email(&mut tx, &email, app.clock.now()).await? else {
             return Ok(());

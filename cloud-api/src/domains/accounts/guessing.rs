@@ -2,6 +2,7 @@
 //! does not tell.
 
 use super::model::Email;
+use super::sealed_email::SealedEmail;
 use super::store;
 use crate::app::App;
 use crate::domains::watch;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Has it noted, if there is such an account.
 pub async fn note_later(app: &App, email: &Email) -> Result<()> {
-    let sealed = hex::encode(app.secrets.seal(SEALED_AS, email.as_str().as_bytes())?);
+    let sealed = SealedEmail::seal(&app.secrets, email)?;
     let mut db = app.db.acquire().await?;
     Ok(jobs::enqueue(&mut db, &NoteGuessing { sealed }, app.clock.now()).await?)
 }
@@ -19,17 +20,14 @@ pub async fn note_later(app: &App, email: &Email) -> Result<()> {
 /// Notes it.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct NoteGuessing {
-    sealed: String,
+    sealed: SealedEmail,
 }
-
-const SEALED_AS: &str = "guessed_address";
 
 impl Job for NoteGuessing {
     const KIND: &'static str = "accounts.note_guessing";
 
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        let opened = app.secrets.open(SEALED_AS, &hex::decode(&self.sealed)?)?;
-        let email: Email = std::str::from_utf8(&opened)?.parse()?;
+        let email = self.sealed.open(&app.secrets)?;
         let mut tx = app.db.begin().await?;
         let Some(found) = store::by_email(&mut tx, &email, app.clock.now()).await? else {
             return Ok(());

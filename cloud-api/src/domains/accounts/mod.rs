@@ -31,6 +31,7 @@ mod refresh;
 mod register;
 mod reset_password;
 mod roster;
+mod sealed_email;
 mod second_factor;
 mod session;
 mod sessions;

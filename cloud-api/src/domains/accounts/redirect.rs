@@ -19,7 +19,7 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use time::Duration;
 use url::Url;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 /// How a sign-in begins.
 #[derive(Deserialize, IntoParams, Validate)]
@@ -70,6 +70,26 @@ pub struct CameBack {
     pub user: Option<String>,
 }
 
+/// What is answered to who came back, for the API document.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the API document only")]
+enum Arrived {
+    #[response(status = 200)]
+    LoggedIn(LoggedIn),
+    /// to the app, with a `code` or an `error`
+    #[response(status = 303)]
+    ToTheApp,
+    /// `invalid_state`, `access_denied`, `invalid_id_token`
+    #[response(status = 401, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// `email_taken`
+    #[response(status = 409, content_type = "application/problem+json")]
+    Taken(Problem),
+    /// `provider_unavailable`
+    #[response(status = 503, content_type = "application/problem+json")]
+    Away(Problem),
+}
+
 /// Go to Google's page to sign in.
 #[utoipa::path(get, path = "/auth/google", tag = "accounts", security(()), params(Begin), responses(
     (status = 303, description = "to Google, with a cookie that is needed when it comes back"),
@@ -79,14 +99,7 @@ pub async fn go_to_google(State(app): State<App>, Query(begin): Query<Begin>) ->
 }
 
 /// Come back from Google's page.
-#[utoipa::path(get, path = "/auth/google/callback", tag = "accounts", security(()), params(CameBack), responses(
-    (status = 200, body = LoggedIn),
-    (status = 303, description = "to the app, with a `code` or an `error`"),
-    (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_state`, `access_denied`, `invalid_id_token`"),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
-    (status = 503, body = Problem, content_type = "application/problem+json",
-     description = "`provider_unavailable`")))]
+#[utoipa::path(get, path = "/auth/google/callback", tag = "accounts", security(()), params(CameBack), responses(Arrived))]
 pub async fn come_back_from_google(
     State(app): State<App>,
     origin: Origin,
@@ -105,14 +118,7 @@ pub async fn go_to_apple(State(app): State<App>, Query(begin): Query<Begin>) -> 
 }
 
 /// Come back from Apple's page by a link.
-#[utoipa::path(get, path = "/auth/apple/callback", tag = "accounts", security(()), params(CameBack), responses(
-    (status = 200, body = LoggedIn),
-    (status = 303, description = "to the app, with a `code` or an `error`"),
-    (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_state`, `access_denied`, `invalid_id_token`"),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
-    (status = 503, body = Problem, content_type = "application/problem+json",
-     description = "`provider_unavailable`")))]
+#[utoipa::path(get, path = "/auth/apple/callback", tag = "accounts", security(()), params(CameBack), responses(Arrived))]
 pub async fn follow_back_from_apple(
     State(app): State<App>,
     origin: Origin,
@@ -124,14 +130,7 @@ pub async fn follow_back_from_apple(
 
 /// Come back from Apple's page by a form, as Apple does when it tells a name.
 #[utoipa::path(post, path = "/auth/apple/callback", tag = "accounts", security(()),
-    request_body(content = CameBack, content_type = "application/x-www-form-urlencoded"), responses(
-    (status = 200, body = LoggedIn),
-    (status = 303, description = "to the app, with a `code` or an `error`"),
-    (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_state`, `access_denied`, `invalid_id_token`"),
-    (status = 409, body = Problem, content_type = "application/problem+json", description = "`email_taken`"),
-    (status = 503, body = Problem, content_type = "application/problem+json",
-     description = "`provider_unavailable`")))]
+    request_body(content = CameBack, content_type = "application/x-www-form-urlencoded"), responses(Arrived))]
 pub async fn come_back_from_apple(
     State(app): State<App>,
     origin: Origin,

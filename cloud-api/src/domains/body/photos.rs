@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::accounts;
 use crate::domains::files::{self, File, FileKind, NewFile};
-use crate::domains::users::picture::{self, Shape};
+use crate::domains::users::picture::{self, PictureRefused, Shape};
 use crate::domains::users::{self, Category, PictureUpload};
 use crate::http::{
     Caller, Error, IfNoneMatch, Json, Origin, Page, Path, Problem, Query, Result, Upload,
@@ -111,12 +111,7 @@ pub async fn list_body_photos(
     (status = 201, body = Photo),
     (status = 409, body = Problem, content_type = "application/problem+json",
      description = "`too_many_photos`: 200 are kept"),
-    (status = 413, body = Problem, content_type = "application/problem+json",
-     description = "`payload_too_large`: more than 5 MiB"),
-    (status = 415, body = Problem, content_type = "application/problem+json",
-     description = "`unsupported_media_type`: no multipart/form-data, or the file's content is no JPEG, PNG or WebP"),
-    (status = 422, body = Problem, content_type = "application/problem+json",
-     description = "`file` is missing, damaged, or has more than 40 million pixels")))]
+    PictureRefused))]
 pub async fn add_body_photo(
     State(app): State<App>,
     caller: Caller,

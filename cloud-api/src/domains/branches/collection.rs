@@ -5,7 +5,7 @@ use super::{change, open, store};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::http::{
-    Caller, Error, IdempotencyKey, IfNoneMatch, Json, OnConstraint, Origin, Page, PageQuery,
+    Caller, Error, IdempotencyKey, IfNoneMatch, Json, OnConstraint, Once, Origin, Page, PageQuery,
     Problem, Query, Result, Valid,
 };
 use axum::extract::State;
@@ -40,6 +40,7 @@ pub async fn create_branch(
     State(app): State<App>,
     caller: Caller,
     origin: Origin,
+    once: Once,
     Valid(setup): Valid<BranchSetup>,
 ) -> Result<(StatusCode, Json<BranchRecord>)> {
     let (organization, now) = (caller.organization, app.clock.now());
@@ -54,6 +55,6 @@ pub async fn create_branch(
     let made = change(&mut tx, &before, &setup, now).await?;
     let entry = Entry::asked("branch.created", &caller, &origin).on(made.id);
     audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
+    once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }

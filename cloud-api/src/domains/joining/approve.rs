@@ -1,8 +1,7 @@
 //! `/join-requests/{id}/approve`: letting somebody join.
 
-use super::{join, store};
+use super::join::{self, Decision};
 use crate::app::App;
-use crate::audit::{self, Entry};
 use crate::http::{Caller, Origin, Path, Result};
 use crate::ids::JoinRequestId;
 use axum::extract::State;
@@ -18,12 +17,5 @@ pub async fn approve_join_request(
     origin: Origin,
     Path(id): Path<JoinRequestId>,
 ) -> Result<StatusCode> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let (user, branch) = store::take(&mut tx, &caller, id).await?;
-    join::admit(&mut tx, caller.organization, user, branch, now).await?;
-    let entry = Entry::asked("branch.join_approved", &caller, &origin).on(user);
-    audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    join::decide(&app, &caller, &origin, id, Decision::Approved).await
 }

@@ -1,8 +1,7 @@
 //! `/join-requests/{id}/decline`: not letting somebody join.
 
-use super::store;
+use super::join::{self, Decision};
 use crate::app::App;
-use crate::audit::{self, Entry};
 use crate::http::{Caller, Origin, Path, Result};
 use crate::ids::JoinRequestId;
 use axum::extract::State;
@@ -18,11 +17,5 @@ pub async fn decline_join_request(
     origin: Origin,
     Path(id): Path<JoinRequestId>,
 ) -> Result<StatusCode> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
-    let (user, _) = store::take(&mut tx, &caller, id).await?;
-    let entry = Entry::asked("branch.join_declined", &caller, &origin).on(user);
-    audit::record(&mut tx, &entry, now).await?;
-    tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    join::decide(&app, &caller, &origin, id, Decision::Declined).await
 }

@@ -1,10 +1,13 @@
 //! Making a user a member of a branch.
 
 use super::store;
+use crate::app::App;
+use crate::audit::{self, Entry};
 use crate::domains::members::{self, DisplayName, Member, NewMember, Source, Terms};
 use crate::domains::{branches, users};
-use crate::http::{Result, parse};
-use crate::ids::{BranchId, OrganizationId, UserId};
+use crate::http::{Caller, Origin, Result, parse};
+use crate::ids::{BranchId, JoinRequestId, OrganizationId, UserId};
+use axum::http::StatusCode;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -33,6 +36,36 @@ pub async fn admit(
     };
     members::add_membership(db, organization, member.id, &terms, Source::App, now).await?;
     Ok(users::log_activity(db, user, "branch_joined", now).await?)
+}
+
+/// What staff say to who wants to join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    Approved,
+    Declined,
+}
+
+/// Decides about a request that the caller sees.
+pub async fn decide(
+    app: &App,
+    caller: &Caller,
+    origin: &Origin,
+    id: JoinRequestId,
+    decision: Decision,
+) -> Result<StatusCode> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    let (user, branch) = store::take(&mut tx, caller, id).await?;
+    let action = match decision {
+        Decision::Approved => {
+            admit(&mut tx, caller.organization, user, branch, now).await?;
+            "branch.join_approved"
+        }
+        Decision::Declined => "branch.join_declined",
+    };
+    audit::record(&mut tx, &Entry::asked(action, caller, origin).on(user), now).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Who they are, who has their confirmed address and no account, or somebody new.

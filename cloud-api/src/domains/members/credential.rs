@@ -10,6 +10,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// Whether a card or phone opens anything.
@@ -44,6 +46,19 @@ pub async fn update_credential(
     Ok(Json(after))
 }
 
+/// Revokes a card or phone as somebody asks for; it is written down.
+pub async fn take_away(
+    db: &mut PgConnection,
+    caller: &Caller,
+    origin: &Origin,
+    id: CredentialId,
+    now: OffsetDateTime,
+) -> Result<()> {
+    super::revoke_credential(db, caller.organization, id, now).await?;
+    let entry = Entry::asked("credential.revoked", caller, origin).on(id);
+    Ok(audit::record(db, &entry, now).await?)
+}
+
 /// Take a card or phone away for good. Doors are told at once.
 #[utoipa::path(delete, path = "/credentials/{id}", tag = "members",
     params(("id" = CredentialId, Path, description = "Id of the card or phone")),
@@ -57,9 +72,7 @@ pub async fn revoke_credential(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     sight::credential(&mut tx, &caller, id).await?;
-    super::revoke_credential(&mut tx, caller.organization, id, now).await?;
-    let entry = Entry::asked("credential.revoked", &caller, &origin).on(id);
-    audit::record(&mut tx, &entry, now).await?;
+    take_away(&mut tx, &caller, &origin, id, now).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

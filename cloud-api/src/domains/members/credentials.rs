@@ -15,7 +15,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
+use sqlx::PgConnection;
 use std::str::FromStr;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// A card or phone that somebody gets.
@@ -65,6 +67,22 @@ fn only<T: FromStr<Err: std::fmt::Display>>(
     parse(needed, value.ok_or_else(|| wrong(needed, "required", "is needed for this kind"))?)
 }
 
+/// Gives a member a card or phone as somebody asks for; it is written down.
+pub async fn give(
+    db: &mut PgConnection,
+    caller: &Caller,
+    origin: &Origin,
+    member: MemberId,
+    new: &NewCredential,
+    now: OffsetDateTime,
+) -> Result<Credential> {
+    let (proof, label) = (new.proof()?, new.label.as_deref());
+    let made = super::add_credential(db, caller.organization, member, &proof, label, now).await?;
+    let entry = Entry::asked("credential.created", caller, origin).on(made.id);
+    audit::record(db, &entry, now).await?;
+    Ok(made)
+}
+
 /// List the cards and phones of a member. There are 16 at most, on one page.
 #[utoipa::path(get, path = "/members/{id}/credentials", tag = "members",
     params(("id" = MemberId, Path, description = "Id of the member")),
@@ -100,11 +118,7 @@ pub async fn create_credential(
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     sight::member(&mut tx, &caller, id).await?;
-    let proof = new.proof()?;
-    let (organization, label) = (caller.organization, new.label.as_deref());
-    let made = super::add_credential(&mut tx, organization, id, &proof, label, now).await?;
-    let entry = Entry::asked("credential.created", &caller, &origin).on(made.id);
-    audit::record(&mut tx, &entry, now).await?;
+    let made = give(&mut tx, &caller, &origin, id, &new, now).await?;
     once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }

@@ -31,7 +31,8 @@ pub use change::{
     add_credential, adopt_card, create, credentials, remove, revoke_credential, set_blocked,
     set_credential_enabled, update,
 };
-pub use credentials::NewCredential;
+pub use credential::take_away as take_credential_away;
+pub use credentials::{NewCredential, give as give_credential};
 pub use model::{
     Credential, CredentialKind, Member, Membership, NewMember, Proof, Replace, Source, Terms,
 };

@@ -1,7 +1,6 @@
 //! `/users/credentials`: the own cards and phones.
 
 use crate::app::App;
-use crate::audit::{self, Entry};
 use crate::domains::members::{self, Credential, Member, NewCredential};
 use crate::http::{
     Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Problem, Result,
@@ -50,13 +49,10 @@ pub async fn add_own_credential(
     once: Once,
     Valid(new): Valid<NewCredential>,
 ) -> Result<(StatusCode, Json<Credential>)> {
-    let (proof, now) = (new.proof()?, app.clock.now());
+    let now = app.clock.now();
     let mut tx = app.db.begin().await?;
     let own = member(&mut tx, &caller).await?.id;
-    let (organization, label) = (caller.organization, new.label.as_deref());
-    let made = members::add_credential(&mut tx, organization, own, &proof, label, now).await?;
-    let entry = Entry::asked("credential.created", &caller, &origin).on(made.id);
-    audit::record(&mut tx, &entry, now).await?;
+    let made = members::give_credential(&mut tx, &caller, &origin, own, &new, now).await?;
     once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))
 }
@@ -78,9 +74,7 @@ pub async fn revoke_own_credential(
     if !members::credentials(&mut tx, own).await?.iter().any(|one| one.id == id) {
         return Err(Error::NotFound);
     }
-    members::revoke_credential(&mut tx, caller.organization, id, now).await?;
-    let entry = Entry::asked("credential.revoked", &caller, &origin).on(id);
-    audit::record(&mut tx, &entry, now).await?;
+    members::take_credential_away(&mut tx, &caller, &origin, id, now).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

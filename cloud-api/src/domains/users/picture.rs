@@ -1,7 +1,7 @@
 //! Pictures that people send: recognised by their content, bounded before they are unpacked, cut, and made anew so that
 //! nothing but the picture is left.
 
-use crate::http::{Error, Refusal, Result, Upload};
+use crate::http::{Error, Problem, Refusal, Result, Upload};
 use anyhow::Context;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -15,6 +15,22 @@ use image::{
 use std::io::Cursor;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use utoipa::IntoResponses;
+
+/// Why a picture is not taken, for the API document.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "for the API document only")]
+pub enum PictureRefused {
+    /// `payload_too_large`: more than 5 MiB
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// `unsupported_media_type`: no multipart/form-data, or the file's content is no JPEG, PNG or WebP
+    #[response(status = 415, content_type = "application/problem+json")]
+    NoPicture(Problem),
+    /// `file` is missing, damaged, or has more than 40 million pixels
+    #[response(status = 422, content_type = "application/problem+json")]
+    Damaged(Problem),
+}
 
 /// What is made of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

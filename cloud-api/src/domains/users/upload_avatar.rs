@@ -1,10 +1,10 @@
 //! `/users/upload-avatar` and `/users/avatar`: the own picture.
 
-use super::picture::{self, Shape};
+use super::picture::{self, PictureRefused, Shape};
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::files::{self, FileKind, NewFile};
-use crate::http::{Caller, Json, Origin, Problem, Result, Upload};
+use crate::http::{Caller, Json, Origin, Result, Upload};
 use crate::ids::FileId;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -37,13 +37,7 @@ pub struct Avatar {
     request_body(content = PictureUpload, content_type = "multipart/form-data"),
     extensions(("x-rate-limit" = json!({"limit": 30, "window_s": 3600}))),
     responses(
-    (status = 201, body = Avatar),
-    (status = 413, body = Problem, content_type = "application/problem+json",
-     description = "`payload_too_large`: more than 5 MiB"),
-    (status = 415, body = Problem, content_type = "application/problem+json",
-     description = "`unsupported_media_type`: no multipart/form-data, or the file's content is no JPEG, PNG or WebP"),
-    (status = 422, body = Problem, content_type = "application/problem+json",
-     description = "`file` is missing, damaged, or has more than 40 million pixels")))]
+    (status = 201, body = Avatar), PictureRefused))]
 pub async fn upload_avatar(
     State(app): State<App>,
     caller: Caller,
