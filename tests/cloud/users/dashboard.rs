@@ -33,7 +33,6 @@ async fn days_are_those_of_the_branch_and_what_was_not_theirs_does_not_count() -
     sqlx::query("UPDATE branches SET time_zone = 'Pacific/Auckland'")
         .execute(&scene.api.app.db)
         .await?;
-    // 11:00 UTC of any day is around midnight there, before or after it by the time of the year.
     let now = scene.api.app.clock.now();
     let day = now.replace_time(time::Time::MIDNIGHT) - Duration::DAY;
     // Evening and early morning of one day of UTC are two days there.

@@ -19,7 +19,6 @@ use utoipa::IntoResponses;
 
 /// Why a picture is not taken, for the API document.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "for the API document only")]
 pub enum PictureRefused {
     /// `payload_too_large`: more than 5 MiB
     #[response(status = 413, content_type = "application/problem+json")]
