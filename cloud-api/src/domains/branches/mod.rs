@@ -84,7 +84,7 @@ pub async fn change(
             set(db, id, key, value.as_ref(), now).await?;
         }
     }
-    Ok(record(db, before.organization_id, id).await?)
+    record(db, before.organization_id, id).await
 }
 
 const BRANCH_NAME: &str = "branch_name";

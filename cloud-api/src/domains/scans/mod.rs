@@ -1,4 +1,4 @@
-//! Files that body scanners of the InBody kind export. What they measured becomes entries of body measures with the
+//! Files that body scanners of the `InBody` kind export. What they measured becomes entries of body measures with the
 //! source `scan`; the file itself is kept sealed. The same file twice is one scan.
 
 mod column;

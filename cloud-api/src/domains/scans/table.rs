@@ -24,7 +24,7 @@ pub fn read(content: &[u8]) -> Result<Vec<Metrics>> {
         return Err(wrong("has no column with the date of the test".to_owned()));
     }
     let mut newest: BTreeMap<Date, (PrimitiveDateTime, Metrics)> = BTreeMap::new();
-    let mut person = None;
+    let mut person = BTreeMap::new();
     for (index, record) in reader.records().enumerate() {
         let line = index + 2;
         if index >= MAX_LINES {
@@ -94,20 +94,15 @@ impl Row<'_> {
     }
 
     /// Refuses a file that is about several people: it is not the uploader's alone.
-    fn check_person(&self, known: &mut Option<Vec<(usize, String)>>) -> Result<()> {
-        let people = self.cells().filter(|(_, column, ..)| *column == Column::Person);
-        let own: Vec<_> = people.map(|(index, .., cell)| (index, cell.to_owned())).collect();
-        let differs = |(index, cell): &(usize, String)| {
-            let known = known.iter().flatten().find(|(other, _)| other == index);
-            known.is_some_and(|(_, other)| other != cell)
-        };
-        match own.iter().find(|one| differs(one)) {
-            Some((index, _)) => Err(self.wrong(*index, "is about somebody else than other lines")),
-            None => {
-                known.get_or_insert(own);
-                Ok(())
+    fn check_person(&self, known: &mut BTreeMap<usize, String>) -> Result<()> {
+        for (index, column, _, cell) in self.cells() {
+            if column == Column::Person
+                && known.entry(index).or_insert_with(|| cell.to_owned()).as_str() != cell
+            {
+                return Err(self.wrong(index, "is about somebody else than other lines"));
             }
         }
+        Ok(())
     }
 
     fn metrics(&self) -> Result<(PrimitiveDateTime, Metrics)> {

@@ -35,7 +35,7 @@ pub struct TakenIn {
     pub items: Vec<body::Entry>,
 }
 
-/// Upload a file of a body scanner of the InBody kind. Its lines become entries of body measures with the source `scan`,
+/// Upload a file of a body scanner of the `InBody` kind. Its lines become entries of body measures with the source `scan`,
 /// one a day; a later scan of the same day counts. The same file again changes nothing.
 #[utoipa::path(post, path = "/scans/upload", tag = "body", security(("bearer" = ["write:progress"])),
     request_body(content = ScanUpload, content_type = "multipart/form-data"),
@@ -103,10 +103,10 @@ async fn take_in(
 
 async fn taken_in(app: &App, db: &mut PgConnection, user: UserId, scan: Scan) -> Result<TakenIn> {
     let span = scan.days.iter().min().zip(scan.days.iter().max());
-    let mut items = match span {
+    let mut entries = match span {
         Some((from, until)) => body::scans(app, db, user, *from, *until).await?,
         None => Vec::new(),
     };
-    items.retain(|entry| entry.metrics.measured_on.is_some_and(|day| scan.days.contains(&day)));
-    Ok(TakenIn { id: scan.id, uploaded_at: scan.uploaded_at, items })
+    entries.retain(|entry| entry.metrics.measured_on.is_some_and(|day| scan.days.contains(&day)));
+    Ok(TakenIn { id: scan.id, uploaded_at: scan.uploaded_at, items: entries })
 }
