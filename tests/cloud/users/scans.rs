@@ -9,7 +9,7 @@ const TABLE: &str = "date,Weight(kg),Skeletal Muscle Mass(kg),Percent Body Fat(%
                      20260131123456,80.5,36.1,18.5\n";
 
 async fn entries(scene: &Scene) -> Result<Value> {
-    Ok(scene.get("/users/body-metrics").await?.json()?)
+    scene.get("/users/body-metrics").await?.json()
 }
 
 #[tokio::test]
@@ -59,7 +59,7 @@ async fn what_is_no_table_or_cannot_be_is_refused_and_nothing_is_kept() -> Resul
     let pdf = upload(b"%PDF-1.4 \xff\xfe").await?;
     let heavy = upload(b"Date,Weight\n2026-01-30,80\n2026-01-31,9000\n").await?;
     let tomorrow = upload(b"Date,Weight\n2999-01-31,80\n").await?;
-    let long = upload(&[b'a'; 256 * 1024 + 1]).await?;
+    let long = upload(&vec![b'a'; 256 * 1024 + 1]).await?;
 
     assert_eq!(told(&pdf)?, (415, json!("unsupported_media_type")));
     assert_eq!(heavy.status, 422);
