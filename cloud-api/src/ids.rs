@@ -78,6 +78,8 @@ id! {
     BodyMetricsId,
     /// A file of a scanner that a user sent.
     ScanId,
+    /// A label or sticker that members scan.
+    TagId,
     /// Something that a user said.
     FeedbackId,
     /// A file of a user.

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::domains::{
-    accounts, body, branches, edges, files, joining, machines, members, privacy, scans, users,
+    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans, tags, users,
     watch,
 };
 use crate::http::gate::{Rules, gate};
@@ -40,6 +40,8 @@ fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(accounts::router())
         .merge(machines::router())
+        .merge(floor::router())
+        .merge(tags::router())
         .merge(members::router())
         .merge(joining::router())
         .merge(branches::router())

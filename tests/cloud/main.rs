@@ -17,6 +17,7 @@ mod edge_keys;
 mod enroll;
 mod events_ahead;
 mod files;
+mod floor;
 mod gym;
 mod hostile;
 mod http;

@@ -23,6 +23,8 @@ pub enum Signal {
     Changes(BranchId),
     /// There is a new command for a branch.
     Commands(BranchId),
+    /// A branch has said what came of a command.
+    Answers(BranchId),
     /// Another instance has stored a newer state of a branch's floor.
     Live(BranchId),
     /// Somebody looks at a branch's floor.
@@ -182,14 +184,22 @@ async fn listen(bus: &Bus, db: &PgPool, beats: &Beats) -> sqlx::Result<()> {
     }
 }
 
-const CHANNELS: [&str; 6] =
-    ["branch_changes", "branch_commands", "branch_live", "branch_watched", "callers", "bus_beat"];
+const CHANNELS: [&str; 7] = [
+    "branch_changes",
+    "branch_commands",
+    "branch_answers",
+    "branch_live",
+    "branch_watched",
+    "callers",
+    "bus_beat",
+];
 
 fn signal(notification: &PgNotification) -> Option<Signal> {
     let id: Uuid = notification.payload().parse().ok()?;
     match notification.channel() {
         "branch_changes" => Some(Signal::Changes(id.into())),
         "branch_commands" => Some(Signal::Commands(id.into())),
+        "branch_answers" => Some(Signal::Answers(id.into())),
         "branch_live" => Some(Signal::Live(id.into())),
         "callers" => Some(Signal::User(id.into())),
         "branch_watched" => Some(Signal::Watched(id.into())),

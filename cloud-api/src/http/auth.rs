@@ -7,6 +7,7 @@ use crate::ids::{BranchId, LoginId, OrganizationId, UserId};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use uuid::Uuid;
 
 /// The user behind a request; handlers that take it answer 401 to everybody else.
 #[derive(Debug, Clone)]
@@ -28,6 +29,16 @@ pub enum Scope<'a> {
     Organization(OrganizationId),
     /// These.
     Branches(&'a [BranchId]),
+}
+
+impl Scope<'_> {
+    /// For SQL: the organization of which all is seen, and the branches that are.
+    pub fn parameters(self) -> (Option<Uuid>, Vec<Uuid>) {
+        match self {
+            Self::Organization(organization) => (Some(organization.0), Vec::new()),
+            Self::Branches(branches) => (None, branches.iter().map(|branch| branch.0).collect()),
+        }
+    }
 }
 
 impl Caller {

@@ -54,6 +54,8 @@ permissions! {
     UnlimitedCoach = "unlimited:coach",
     /// Machines of the own branches, and what they measured.
     ReadMachines = "read:machines",
+    /// Their labels.
+    WriteMachines = "write:machines",
     /// Members of the own branches, at the desk.
     ReadMembers = "read:members",
     WriteMembers = "write:members",
@@ -93,7 +95,7 @@ impl Permission {
             | Self::ExportAnalytics
             | Self::ReadPremiumTemplates
             | Self::UnlimitedCoach => plan == Plan::Premium || role == Role::Admin,
-            Self::ReadMachines | Self::ReadMembers | Self::WriteMembers => {
+            Self::ReadMachines | Self::WriteMachines | Self::ReadMembers | Self::WriteMembers => {
                 matches!(role, Role::Staff | Role::Admin)
             }
             Self::ModerateContent => matches!(role, Role::Moderator | Role::Admin),

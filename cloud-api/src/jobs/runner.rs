@@ -3,7 +3,7 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{accounts, edges, files, privacy, sessions, telemetry};
+use crate::domains::{accounts, edges, files, floor, privacy, sessions, telemetry};
 use crate::events::outbox;
 use crate::http::idempotency;
 use crate::outside::mail;
@@ -46,6 +46,7 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::HOUR, &telemetry::TidyPartitions).await?;
     every(app, Duration::minutes(1), &edges::ExpireCommands).await?;
     every(app, Duration::minutes(1), &sessions::Pass).await?;
+    every(app, Duration::minutes(10), &floor::SumUp).await?;
     every(app, Duration::seconds(2), &sessions::Provisional).await?;
     every(app, Duration::HOUR, &edges::ForgetExpired).await?;
     every(app, Duration::HOUR, &idempotency::ForgetAnswers).await?;

@@ -29,7 +29,7 @@ mod watch;
 
 pub use attempts::EnrollAttempts;
 pub use code::{EnrollCode, make_enroll_code};
-pub use commands::{ExpireCommands, Order, give_command};
+pub use commands::{ExpireCommands, Order, answer_by, give_command};
 pub use jobs::ForgetExpired;
 pub use live::{LiveFloor, LiveView};
 pub use polls::Polls;

@@ -10,7 +10,12 @@ mod model;
 mod store;
 mod telemetry;
 
+pub use model::Machine;
+
 use crate::app::App;
+use crate::http::{Caller, Error, Result};
+use crate::ids::DeviceId;
+use sqlx::PgConnection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,4 +25,9 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(availability::read_availability))
         .routes(routes!(item::read_machine))
         .routes(routes!(telemetry::read_machine_telemetry))
+}
+
+/// A machine that the caller may see; others are not there for them.
+pub async fn visible(db: &mut PgConnection, caller: &Caller, id: DeviceId) -> Result<Machine> {
+    store::by_id(db, caller.scope(), id).await?.ok_or(Error::NotFound)
 }

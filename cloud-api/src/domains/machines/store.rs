@@ -4,9 +4,8 @@ use super::model::{Machine, Sort};
 use crate::domains::devices::MachineType;
 use crate::http::Place;
 use crate::http::auth::Scope;
-use crate::ids::{BranchId, DeviceId, OrganizationId};
+use crate::ids::{BranchId, DeviceId};
 use sqlx::{PgConnection, query_as};
-use uuid::Uuid;
 
 /// Which machines to list.
 pub struct Wanted<'a> {
@@ -19,7 +18,7 @@ pub struct Wanted<'a> {
 }
 
 pub async fn list(db: &mut PgConnection, wanted: Wanted<'_>) -> sqlx::Result<Vec<Machine>> {
-    let (organization, branches) = parameters(wanted.scope);
+    let (organization, branches) = wanted.scope.parameters();
     query_as!(
         Machine,
         r#"SELECT id, branch_id, code, name, machine_type AS "kind!: MachineType",
@@ -57,7 +56,7 @@ pub async fn by_id(
     scope: Scope<'_>,
     id: DeviceId,
 ) -> sqlx::Result<Option<Machine>> {
-    let (organization, branches) = parameters(scope);
+    let (organization, branches) = scope.parameters();
     query_as!(
         Machine,
         r#"SELECT devices.id, branch_id, code, devices.name, machine_type AS "kind!: MachineType",
@@ -71,11 +70,4 @@ pub async fn by_id(
     )
     .fetch_optional(db)
     .await
-}
-
-fn parameters(scope: Scope<'_>) -> (Option<Uuid>, Vec<Uuid>) {
-    match scope {
-        Scope::Organization(OrganizationId(id)) => (Some(id), Vec::new()),
-        Scope::Branches(branches) => (None, branches.iter().map(|branch| branch.0).collect()),
-    }
 }

@@ -37,7 +37,7 @@ pub use model::{
     Credential, CredentialKind, Member, Membership, NewMember, Proof, Replace, Source, Terms,
 };
 pub use rights::{add_membership, change_membership, end_membership, memberships, set_frozen};
-pub use roster::tell_branch;
+pub use roster::{as_told, tell_branch};
 pub use roster_store::{hold, hold_alone};
 pub use sight::member as visible;
 pub use store::{by_id, by_number, of_user, set_user, without_account};

@@ -65,6 +65,20 @@ pub async fn tell_branch(
     tell_credentials_to(db, &place, &credentials).await
 }
 
+/// A member as one branch knows them.
+pub async fn as_told(
+    db: &mut PgConnection,
+    branch: BranchId,
+    time_zone: &str,
+    member: MemberId,
+) -> anyhow::Result<Option<Member>> {
+    let person = roster_store::people(db, &[member]).await?.pop();
+    let Some(person) = person.filter(|person| !person.is_removed) else { return Ok(None) };
+    let told = membership_store::told(db, branch, time_zone, &[member]).await?;
+    let memberships = by_member(told).remove(&person.id).unwrap_or_default();
+    Ok(Some(record(&person, memberships)))
+}
+
 async fn tell_members_to(
     db: &mut PgConnection,
     places: &[Place],
@@ -121,14 +135,17 @@ fn change(person: &Person, memberships: Vec<Membership>) -> Change {
     if person.is_removed {
         return RosterKind::Member.removed(person.id.0);
     }
-    let member = Member {
+    RosterItem::Member(record(person, memberships)).change()
+}
+
+fn record(person: &Person, memberships: Vec<Membership>) -> Member {
+    Member {
         id: person.id.into(),
         member_no: person.member_no.unsigned_abs(),
         display_name: person.display_name.clone(),
         blocked: person.blocked_reason.clone(),
         memberships,
-    };
-    RosterItem::Member(member).change()
+    }
 }
 
 fn key_change(key: Carried) -> anyhow::Result<Change> {

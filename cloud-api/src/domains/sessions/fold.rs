@@ -46,6 +46,7 @@ async fn settle_some(app: &App, organization: OrganizationId) -> anyhow::Result<
         go_on(&rules, branches, state, new, until_ms)
     };
     rows::write(&mut tx, &folded.branches, &folded.outcome, &folded.state).await?;
+    rows::sum_up_again(&mut tx, &folded.outcome, &folded.branches, folded.anew_from_ms).await?;
     store::keep(&mut tx, &rules, &folded.branches, &folded.state).await?;
     store::folded(&mut tx, &folded.facts).await?;
     for (session, stay) in folded.outcome.moved() {
@@ -62,6 +63,8 @@ struct Folded {
     branches: BTreeSet<BranchId>,
     state: State,
     outcome: Outcome,
+    /// From which moment on what was folded before counts no more.
+    anew_from_ms: Option<i64>,
 }
 
 fn go_on(
@@ -76,7 +79,7 @@ fn go_on(
         outcome.take_in(state.step(rules, fact));
     }
     outcome.take_in(state.advance(rules, until_ms.max(state.now_ms())));
-    Folded { facts, branches, state, outcome }
+    Folded { facts, branches, state, outcome, anew_from_ms: None }
 }
 
 /// From the last moment before the earliest new fact at which nobody was inside; where there was none for long, with those
@@ -115,5 +118,6 @@ async fn anew(
         state.adopt_link(branch, machine, link);
     }
     let facts = store::facts_since(db, &branches, from_ms).await?;
-    Ok(go_on(rules, branches, state, facts, until_ms))
+    let folded = go_on(rules, branches, state, facts, until_ms);
+    Ok(Folded { anew_from_ms: Some(from_ms), ..folded })
 }

@@ -7,7 +7,7 @@ use crate::ids::{BranchId, DeviceId, MemberId};
 use protocol::ids as wire;
 use protocol::rules::State;
 use sqlx::{PgConnection, query, query_as, query_scalar};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -145,6 +145,34 @@ pub async fn forget_since(
          WHERE branch_id = ANY($1) AND at >= $2 AND link_id IS NOT NULL",
         &branches,
         from
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes from when on the hours of branches have to be summed up again.
+pub async fn sum_up_again(
+    db: &mut PgConnection,
+    outcome: &Outcome,
+    branches: &BTreeSet<BranchId>,
+    anew_from_ms: Option<i64>,
+) -> sqlx::Result<()> {
+    let mut since: BTreeMap<Uuid, i64> = BTreeMap::new();
+    if let Some(from_ms) = anew_from_ms {
+        since.extend(branches.iter().map(|branch| (branch.0, from_ms)));
+    }
+    for stay in outcome.stays.values() {
+        let first = since.entry(stay.branch.0).or_insert(stay.since_ms);
+        *first = stay.since_ms.min(*first);
+    }
+    query!(
+        "INSERT INTO visit_hours_stale (branch_id, since)
+         SELECT * FROM UNNEST($1::uuid[], $2::timestamptz[])
+         ON CONFLICT ON CONSTRAINT visit_hours_stale_pkey
+         DO UPDATE SET since = LEAST(visit_hours_stale.since, excluded.since)",
+        &since.keys().copied().collect::<Vec<_>>(),
+        &since.values().map(|since_ms| at_ms(*since_ms)).collect::<Vec<_>>(),
     )
     .execute(db)
     .await?;

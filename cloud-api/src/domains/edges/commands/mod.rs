@@ -49,6 +49,26 @@ pub async fn give_command(
     Ok(id)
 }
 
+/// What came of a command (its outcome, and what the branch said), as soon as it is known; nothing, if it is not by then.
+pub async fn answer_by(
+    app: &App,
+    branch: BranchId,
+    id: CommandId,
+    until: Instant,
+) -> Result<Option<(String, Option<String>)>> {
+    let mut signals = app.bus.subscribe();
+    loop {
+        let answer = store::answer(&mut *app.db.acquire().await?, id).await?;
+        if answer.is_some() || app.stop.is_cancelled() || Instant::now() >= until {
+            return Ok(answer);
+        }
+        tokio::select! {
+            () = app.stop.cancelled() => {}
+            _ = wait_for(&mut signals, Signal::Answers(branch), until) => {}
+        }
+    }
+}
+
 /// How long to wait when there is nothing.
 #[derive(Debug, Deserialize, IntoParams, Validate)]
 #[into_params(parameter_in = Query)]

@@ -105,15 +105,29 @@ pub async fn finish(
 ) -> sqlx::Result<bool> {
     let detail = detail.map(|detail| detail.replace('\0', "\u{fffd}"));
     let done = query!(
-        "UPDATE commands SET outcome = $3, detail = $4, finished_at = $5, is_assumed = false
-         WHERE id = $2 AND branch_id = $1 AND (outcome IS NULL OR is_assumed)",
+        "WITH finished AS (
+             UPDATE commands SET outcome = $3, detail = $4, finished_at = $5, is_assumed = false
+             WHERE id = $2 AND branch_id = $1 AND (outcome IS NULL OR is_assumed)
+             RETURNING branch_id
+         )
+         SELECT pg_notify('branch_answers', branch_id::text) FROM finished",
         branch.0,
         id.0,
         outcome,
         detail,
         now,
     );
-    Ok(done.execute(db).await?.rows_affected() == 1)
+    Ok(done.fetch_optional(db).await?.is_some())
+}
+
+/// What came of a command, and what was said of it.
+pub async fn answer(
+    db: &mut PgConnection,
+    id: CommandId,
+) -> sqlx::Result<Option<(String, Option<String>)>> {
+    let row = query!("SELECT outcome, detail FROM commands WHERE id = $1", id.0);
+    let row = row.fetch_optional(db).await?;
+    Ok(row.and_then(|row| Some((row.outcome?, row.detail))))
 }
 
 pub async fn exists(db: &mut PgConnection, branch: BranchId, id: CommandId) -> sqlx::Result<bool> {

@@ -1,0 +1,102 @@
+//! SQL of the domain.
+
+use super::model::{Tag, TagKind};
+use crate::http::Place;
+use crate::http::auth::Scope;
+use crate::ids::{BranchId, DeviceId, OrganizationId, TagId};
+use sqlx::{PgConnection, query, query_as};
+use time::OffsetDateTime;
+
+/// The tag that says this, in an organization.
+pub async fn by_token(
+    db: &mut PgConnection,
+    organization: OrganizationId,
+    kind: TagKind,
+    token: &str,
+) -> sqlx::Result<Option<Tag>> {
+    query_as!(
+        Tag,
+        r#"SELECT tags.id, branch_id, machine_id AS "machine_id: DeviceId", kind AS "kind: TagKind",
+                  token, tags.created_at
+         FROM tags JOIN branches ON branches.id = branch_id
+         WHERE token = $2 AND kind = $3 AND revoked_at IS NULL AND organization_id = $1"#,
+        organization.0,
+        token,
+        kind as TagKind,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// A tag that is in the scope.
+pub async fn by_id(
+    db: &mut PgConnection,
+    scope: Scope<'_>,
+    id: TagId,
+) -> sqlx::Result<Option<Tag>> {
+    let (organization, branches) = scope.parameters();
+    query_as!(
+        Tag,
+        r#"SELECT tags.id, branch_id, machine_id AS "machine_id: DeviceId", kind AS "kind: TagKind",
+                  token, tags.created_at
+         FROM tags JOIN branches ON branches.id = branch_id
+         WHERE tags.id = $3 AND revoked_at IS NULL
+             AND (organization_id = $1 OR branch_id = ANY($2))"#,
+        organization,
+        &branches,
+        id.0,
+    )
+    .fetch_optional(db)
+    .await
+}
+
+/// Those of branches in the scope, by age.
+pub async fn list(
+    db: &mut PgConnection,
+    scope: Scope<'_>,
+    branch: Option<BranchId>,
+    machine: Option<DeviceId>,
+    after: Option<Place>,
+    rows: i64,
+) -> sqlx::Result<Vec<Tag>> {
+    let (organization, branches) = scope.parameters();
+    query_as!(
+        Tag,
+        r#"SELECT tags.id, branch_id, machine_id AS "machine_id: DeviceId", kind AS "kind: TagKind",
+                  token, tags.created_at
+         FROM tags JOIN branches ON branches.id = branch_id
+         WHERE revoked_at IS NULL AND (organization_id = $1 OR branch_id = ANY($2))
+             AND ($3::uuid IS NULL OR branch_id = $3) AND ($4::uuid IS NULL OR machine_id = $4)
+             AND ($5::uuid IS NULL OR tags.id > $5)
+         ORDER BY tags.id LIMIT $6"#,
+        organization,
+        &branches,
+        branch.map(|id| id.0),
+        machine.map(|id| id.0),
+        after.map(|place| place.id),
+        rows,
+    )
+    .fetch_all(db)
+    .await
+}
+
+pub async fn insert(db: &mut PgConnection, tag: &Tag) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO tags (id, branch_id, machine_id, kind, token, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        tag.id.0,
+        tag.branch_id.0,
+        tag.machine_id.map(|id| id.0),
+        tag.kind as TagKind,
+        tag.token,
+        tag.created_at,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+pub async fn revoke(db: &mut PgConnection, id: TagId, now: OffsetDateTime) -> sqlx::Result<()> {
+    query!("UPDATE tags SET revoked_at = $2 WHERE id = $1", id.0, now).execute(db).await?;
+    Ok(())
+}
