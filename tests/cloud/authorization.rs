@@ -115,7 +115,7 @@ async fn every_protected_route_refuses_who_is_suspended() -> Result<()> {
 }
 
 /// Things of the user who was made last.
-const OF_SOMEBODY: [(&str, &str); 3] = [
+const OF_SOMEBODY: [(&str, &str); 4] = [
     (
         "/api/v1/users/body-metrics/{id}",
         "INSERT INTO body_metrics (id, user_id, measured_on, girths_cm, source, created_at, updated_at)
@@ -127,6 +127,11 @@ const OF_SOMEBODY: [(&str, &str); 3] = [
         "INSERT INTO files (id, owner_id, kind, content_type, created_at)
          SELECT $1, users.id, 'export', 'application/zip', now() FROM users, branches
          WHERE branches.id = $2 ORDER BY users.id DESC LIMIT 1",
+    ),
+    (
+        "/api/v1/admin/tags/{id}",
+        "INSERT INTO tags (id, branch_id, kind, token, created_at)
+         VALUES ($1, $2, 'qr', $1::text, now())",
     ),
     (
         "/api/v1/join-requests/{id}",

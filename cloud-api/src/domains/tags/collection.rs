@@ -43,7 +43,7 @@ pub struct NewTag {
     #[garde(skip)]
     pub machine_id: Option<DeviceId>,
     #[garde(skip)]
-    #[schema(inline)]
+    #[schema(inline, example = "qr")]
     pub kind: TagKind,
 }
 
