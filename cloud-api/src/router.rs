@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::domains::{
-    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans, tags, users,
-    watch,
+    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans,
+    tags, users, watch,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};

@@ -26,7 +26,7 @@ pub struct MachineScan {
     token: String,
     /// How it was read.
     #[garde(skip)]
-    #[schema(inline, example = "qr")]
+    #[schema(inline)]
     method: TagKind,
 }
 

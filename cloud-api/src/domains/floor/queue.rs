@@ -77,8 +77,12 @@ async fn parties(app: &App, caller: &Caller, machine: DeviceId) -> Result<(Branc
     Ok((branch, member))
 }
 
-/// Where a machine of the organization is.
+/// Where a machine is. For who neither works nor trains in the organization's branches it is not there.
 async fn place(db: &mut PgConnection, caller: &Caller, machine: DeviceId) -> Result<Branch> {
     let id = store::branch_of(db, caller.organization, machine).await?.ok_or(Error::NotFound)?;
+    let is_member = members::of_user(db, caller.organization, caller.user).await?.is_some();
+    if !is_member && !caller.sees(caller.organization, id) {
+        return Err(Error::NotFound);
+    }
     branches::by_id(db, id).await?.ok_or(Error::NotFound)
 }

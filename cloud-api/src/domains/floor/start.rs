@@ -26,7 +26,7 @@ pub struct Scan {
     token: String,
     /// How it was read.
     #[garde(skip)]
-    #[schema(inline, example = "qr")]
+    #[schema(inline)]
     token_type: TagKind,
     /// Where the app believes to be; refused if the label hangs elsewhere.
     #[garde(skip)]

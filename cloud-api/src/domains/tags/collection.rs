@@ -43,7 +43,7 @@ pub struct NewTag {
     #[garde(skip)]
     pub machine_id: Option<DeviceId>,
     #[garde(skip)]
-    #[schema(inline, example = "qr")]
+    #[schema(inline)]
     pub kind: TagKind,
 }
 

@@ -5,14 +5,12 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-/// How a tag is read.
+/// How a tag is read: a printed label by the camera, a sticker that has the token as its text record by NFC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, sqlx::Type)]
 #[serde(rename_all = "snake_case")]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum TagKind {
-    /// A printed label.
     Qr,
-    /// A sticker, which has the token as its text record.
     Nfc,
 }
 
