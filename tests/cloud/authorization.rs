@@ -149,7 +149,7 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
         return Ok(None);
     }
     if path.starts_with("/api/v1/machines/{id}") {
-        let code = format!("rower-{}", route.path.len());
+        let code = format!("rower-{}", uuid::Uuid::now_v7().simple());
         let machine = gym.machine(api, &gym.branch, &code, MachineType::Cardio).await?;
         let query = "?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m";
         return Ok(filler(&format!("{path}{query}"), machine.to_string()));

@@ -92,6 +92,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         telemetry::Redate::KIND => start::<telemetry::Redate>(app, job).await,
         telemetry::TidyPartitions::KIND => start::<telemetry::TidyPartitions>(app, job).await,
         sessions::Pass::KIND => start::<sessions::Pass>(app, job).await,
+        floor::SumUp::KIND => start::<floor::SumUp>(app, job).await,
         sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,
         edges::ExpireCommands::KIND => start::<edges::ExpireCommands>(app, job).await,
         edges::ForgetExpired::KIND => start::<edges::ForgetExpired>(app, job).await,

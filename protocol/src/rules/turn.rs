@@ -74,7 +74,7 @@ impl<'a> Turn<'a> {
 
     pub(super) fn reject_stay(&mut self, session: SessionId, member: MemberId) {
         let open = self.state.sessions.get_mut(&member);
-        if open.is_some_and(|open| disclaim(&mut open.claims, session)) {
+        if open.is_some_and(|open| disclaim(&mut open.claims, &session)) {
             self.end_session(member, SessionEnd::Rejected);
         }
     }
@@ -178,7 +178,7 @@ impl<'a> Turn<'a> {
     pub(super) fn reject_link(&mut self, link: LinkId, machine: DeviceId) {
         let place = self.state.machines.get_mut(&machine);
         let lent = place.and_then(|place| place.link.as_mut());
-        if lent.is_some_and(|lent| disclaim(&mut lent.claims, link)) {
+        if lent.is_some_and(|lent| disclaim(&mut lent.claims, &link)) {
             self.end_link(machine, LinkEnd::Rejected);
         }
     }
@@ -295,8 +295,8 @@ fn claim<Id: PartialEq>(claims: &mut Vec<Id>, id: Id) -> bool {
 }
 
 /// Takes an id away; says whether none is left.
-fn disclaim<Id: PartialEq>(claims: &mut Vec<Id>, id: Id) -> bool {
-    let is_known = claims.contains(&id);
-    claims.retain(|claim| *claim != id);
+fn disclaim<Id: PartialEq>(claims: &mut Vec<Id>, id: &Id) -> bool {
+    let is_known = claims.contains(id);
+    claims.retain(|claim| claim != id);
     is_known && claims.is_empty()
 }

@@ -24,7 +24,6 @@ pub struct BranchSetup {
     #[garde(length(bytes, min = 1, max = 60), custom(known_zone))]
     #[schema(min_length = 1, max_length = 60, example = "Europe/Berlin")]
     pub time_zone: String,
-    /// How it is joined by the app.
     #[garde(skip)]
     #[serde(default = "by_approval")]
     #[schema(inline)]

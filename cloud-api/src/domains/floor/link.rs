@@ -24,7 +24,6 @@ pub struct MachineScan {
     #[garde(length(bytes, min = 1, max = 64), custom(plain_text))]
     #[schema(min_length = 1, max_length = 64, example = "gt_5hQx0v3mT0eY7bqkX1dPag")]
     token: String,
-    /// How it was read.
     #[garde(skip)]
     #[schema(inline)]
     method: TagKind,
