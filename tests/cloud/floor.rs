@@ -220,17 +220,17 @@ async fn a_machine_is_taken_by_its_label_and_given_back() -> Result<()> {
     let (member, machine) = (world.ada.into(), world.rower.into());
     let scan = |label: &Value| json!({"token": label["token"], "method": "qr"});
 
-    let takes = world.branch_says("done", json!({}), |command| {
+    let lends = world.branch_says("done", json!({}), |command| {
         let link = LinkId(id(command, "id")?);
         Some(Deed::Link { link, member, machine, by: Means::App })
     });
-    let (taken, _) = tokio::try_join!(world.post("/machines/link", scan(&label)), takes)?;
+    let (taken, _) = tokio::try_join!(world.post("/machines/link", scan(&label)), lends)?;
     let current = world.get(&world.app, "/sessions/current").await?;
-    let gives_back = world.branch_says("done", json!({}), |command| {
+    let agrees = world.branch_says("done", json!({}), |command| {
         let link = LinkId(id(command, "id")?);
         Some(Deed::Unlink { link, machine, by: Means::App })
     });
-    let (given_back, _) = tokio::try_join!(world.post("/machines/unlink", json!({})), gives_back)?;
+    let (given_back, _) = tokio::try_join!(world.post("/machines/unlink", json!({})), agrees)?;
     let again = world.post("/machines/unlink", json!({})).await?;
     let no_machine = world.post("/machines/link", scan(&entrance)).await?;
 

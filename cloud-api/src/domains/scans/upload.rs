@@ -102,8 +102,8 @@ async fn take_in(
 }
 
 async fn taken_in(app: &App, db: &mut PgConnection, user: UserId, scan: Scan) -> Result<TakenIn> {
-    let span = scan.days.iter().min().zip(scan.days.iter().max());
-    let mut entries = match span {
+    let first_and_last = scan.days.iter().min().zip(scan.days.iter().max());
+    let mut entries = match first_and_last {
         Some((from, until)) => body::scans(app, db, user, *from, *until).await?,
         None => Vec::new(),
     };
