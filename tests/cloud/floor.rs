@@ -146,6 +146,29 @@ async fn who_scans_the_label_at_the_entrance_is_inside_when_the_branch_says_so()
 }
 
 #[tokio::test]
+async fn who_leaves_by_the_app_is_outside_when_the_branch_says_so() -> Result<()> {
+    let world = World::open().await?;
+    let (session, member) = (SessionId(Uuid::from_u128(1)), world.ada.into());
+    let outside = world.post("/sessions/end", json!({})).await?;
+    world.journaled(60_000, Deed::CheckIn { session, member, by: Means::Tap }).await?;
+
+    let agrees = world.branch_says("done", json!({}), |_| {
+        Some(Deed::CheckOut { session, member, by: Means::App })
+    });
+    let (answer, command) = tokio::try_join!(world.post("/sessions/end", json!({})), agrees)?;
+
+    assert_eq!(told(&outside)?, (409, json!("not_inside")));
+    assert_eq!((command.command.as_str(), id(&command, "id")), ("check_out", Some(session.0)));
+    let answer = answer.json()?;
+    assert_eq!(
+        (&answer["session_id"], &answer["certainty"]),
+        (&json!(session.0), &json!("confirmed"))
+    );
+    assert_eq!(world.get(&world.app, "/sessions/current").await?, Value::Null);
+    Ok(())
+}
+
+#[tokio::test]
 async fn while_the_branch_is_silent_it_is_a_request() -> Result<()> {
     let world = World::open().await?;
     let label = world.label(None).await?;
@@ -263,6 +286,10 @@ async fn who_waits_sees_the_place_and_how_long_it_may_take() -> Result<()> {
     let waits = world.branch_says("done", json!({}), |_| Some(Deed::Enqueue { member, machine }));
     let (answer, _) = tokio::try_join!(world.post(&path, json!({})), waits)?;
     let during = world.get(&world.app, &path).await?;
+    let leaves = world.branch_says("done", json!({}), |_| Some(Deed::Dequeue { member, machine }));
+    let leaving = async { world.api.delete(&format!("/api/v1{path}"), Some(&world.app)).await };
+    let (left, _) = tokio::try_join!(leaving, leaves)?;
+    let after = world.get(&world.app, &path).await?;
     let full = world.branch_says("failed", json!({"code": "queue_full"}), |_| None);
     let (refused, _) = tokio::try_join!(world.post(&path, json!({})), full)?;
 
@@ -270,6 +297,7 @@ async fn who_waits_sees_the_place_and_how_long_it_may_take() -> Result<()> {
     assert_eq!(answer.status, 202);
     assert_eq!((&during["position"], &during["length"]), (&json!(1), &json!(1)));
     assert_eq!(during["estimated_wait_s"], 120);
+    assert_eq!((left.status.as_u16(), &after["position"]), (204, &Value::Null));
     assert_eq!(told(&refused)?, (409, json!("queue_full")));
     Ok(())
 }

@@ -249,6 +249,24 @@ async fn what_arrives_days_late_is_put_where_it_belongs() -> Result<()> {
     Ok(())
 }
 
+/// The branch goes on with an id that was on its way when it was told of the others.
+#[tokio::test]
+async fn an_id_that_comes_late_is_ended_by_an_order_of_its_own() -> Result<()> {
+    let world = World::open().await?;
+    world.send(&world.north, 1, vec![world.deed(0, check_in(1, ADA))]).await?;
+    world.send(&world.south, 1, vec![world.deed(10_000, check_in(3, ADA))]).await?;
+
+    world.send(&world.north, 2, vec![world.deed(5_000, check_in(2, ADA))]).await?;
+    Pass.run(&world.api.app).await?;
+
+    let told = world.commands(&world.north).await?.into_iter();
+    let ids: Vec<_> = told.map(|(command, args)| (command, args["ids"].clone())).collect();
+    let uuid = |id| Uuid::from_u128(id).to_string();
+    let order = |ids: &[String]| ("check_out".to_owned(), serde_json::json!(ids));
+    assert_eq!(ids, [order(&[uuid(1)]), order(&[uuid(1), uuid(2)])]);
+    Ok(())
+}
+
 /// A deed of a start of the edge's computer, so long after it; only some starts know the time.
 fn stamped(boot: u64, mono_ms: u64, wall_ms: Option<i64>, deed: Deed) -> Event {
     let in_1970 = mono_ms.cast_signed();

@@ -58,6 +58,23 @@ pub fn wrong(key: &str, value: &Value) -> Option<String> {
     BranchSettings::default().set(key, &text).err().map(|error| error.message)
 }
 
+/// All of them, as the branch reads them: what was not set, or cannot be read, is at its default.
+pub async fn in_force(
+    db: &mut PgConnection,
+    branch: BranchId,
+    time_zone: &str,
+) -> sqlx::Result<BranchSettings> {
+    let mut pairs: Vec<(String, String)> = store::settings(db, branch)
+        .await?
+        .into_iter()
+        .map(|(key, value)| (key, value.to_string()))
+        .collect();
+    pairs.push(("time_zone".to_owned(), Value::from(time_zone).to_string()));
+    let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let (settings, _) = BranchSettings::of(pairs);
+    Ok(settings)
+}
+
 /// Years of holidays fit, and a page of changes holds many.
 const MAX_BYTES: usize = 32 * 1024;
 

@@ -120,7 +120,7 @@ pub async fn read_session_analytics(
         let message = "is after `to`, or more than two years before it".to_owned();
         return Err(Error::Field { field: "from", code: "invalid", message });
     }
-    hours::sum_up(&app, branch).await?;
+    hours::sum_up(&mut db, branch, app.clock.now()).await?;
     let span = Span { branch, from, to };
     let sums = store::sums(&mut db, &span).await?;
     let hours = store::hours_of_week(&mut db, &span).await?;

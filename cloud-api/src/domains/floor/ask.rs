@@ -8,7 +8,7 @@ use crate::domains::members::{self, Member};
 use crate::domains::sessions::{self, Wanted};
 use crate::http::{Caller, Error, Refusal, Result};
 use axum::http::StatusCode;
-use protocol::access::{BranchSettings, Reason, standing};
+use protocol::access::{Reason, standing};
 use protocol::time::TrustedTime;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -79,18 +79,10 @@ pub async fn admitted(
     caller: &Caller,
     branch: &Branch,
 ) -> Result<Member> {
-    let member = own(db, caller).await?;
+    let member = members::of_caller(db, caller).await?;
     let told = members::as_told(db, branch.id, &branch.time_zone, member.id).await?;
     let told = told.ok_or(Error::Conflict("not_a_member"))?;
-    let mut pairs: Vec<(String, String)> = branches::settings(db, branch.id)
-        .await?
-        .into_iter()
-        .map(|(key, value)| (key, value.to_string()))
-        .collect();
-    pairs.push(("time_zone".to_owned(), Value::from(branch.time_zone.as_str()).to_string()));
-    let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    // What cannot be read stays at its default, as it does at the branch.
-    let (settings, _) = BranchSettings::of(pairs);
+    let settings = branches::in_force(db, branch.id, &branch.time_zone).await?;
     let now_ms = app.clock.now_ms();
     let closed = !settings.hours.is_open(&settings.zone, now_ms);
     let objection = standing(&told, &settings, TrustedTime::Synced(now_ms)).err();
@@ -98,10 +90,4 @@ pub async fn admitted(
         Some(reason) => Err(not_allowed(reason.as_str())),
         None => Ok(member),
     }
-}
-
-/// The member who the caller is.
-pub async fn own(db: &mut PgConnection, caller: &Caller) -> Result<Member> {
-    let member = members::of_user(db, caller.organization, caller.user).await?;
-    member.ok_or(Error::Conflict("not_a_member"))
 }

@@ -1,10 +1,11 @@
 //! `/sessions/end`: leave.
 
-use super::ask::{ask, own};
+use super::ask::ask;
 use super::model::SessionAnswer;
 use super::store;
 use crate::app::App;
 use crate::domains::branches;
+use crate::domains::members;
 use crate::domains::sessions::Wanted;
 use crate::http::{Caller, Error, Json, Problem, Result};
 use axum::extract::State;
@@ -19,7 +20,7 @@ use axum::extract::State;
      description = "`branch_unavailable`")))]
 pub async fn end_session(State(app): State<App>, caller: Caller) -> Result<Json<SessionAnswer>> {
     let mut db = app.db.acquire().await?;
-    let member = own(&mut db, &caller).await?.id;
+    let member = members::of_caller(&mut db, &caller).await?.id;
     let open = store::open(&mut db, member).await?.ok_or(Error::Conflict("not_inside"))?;
     let branch = branches::by_id(&mut db, open.branch_id).await?.ok_or(Error::NotFound)?;
     drop(db);

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::ids::BranchId;
 use crate::jobs::Job;
 use serde::{Deserialize, Serialize};
-use sqlx::{PgConnection, query, query_scalar};
+use sqlx::{Connection as _, PgConnection, query, query_scalar};
 use time::OffsetDateTime;
 
 /// Sums up all hours that have changed.
@@ -18,7 +18,7 @@ impl Job for SumUp {
         let mut db = app.db.acquire().await?;
         let stale = query_scalar!(r#"SELECT branch_id AS "id: BranchId" FROM visit_hours_stale"#);
         for branch in stale.fetch_all(&mut *db).await? {
-            sum_up(app, branch).await?;
+            sum_up(&mut db, branch, app.clock.now()).await?;
         }
         Ok(())
     }
@@ -26,9 +26,12 @@ impl Job for SumUp {
 
 /// Sums up the hours of a branch that have changed, up to now: who is still inside counts until now, and is summed up
 /// again next time.
-pub async fn sum_up(app: &App, branch: BranchId) -> anyhow::Result<()> {
-    let now = app.clock.now();
-    let mut tx = app.db.begin().await?;
+pub async fn sum_up(
+    db: &mut PgConnection,
+    branch: BranchId,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
     let stale = query_scalar!(
         "DELETE FROM visit_hours_stale WHERE branch_id = $1 RETURNING since",
         branch.0
@@ -46,8 +49,7 @@ pub async fn sum_up(app: &App, branch: BranchId) -> anyhow::Result<()> {
     )
     .execute(&mut *tx)
     .await?;
-    tx.commit().await?;
-    Ok(())
+    tx.commit().await
 }
 
 async fn replace(

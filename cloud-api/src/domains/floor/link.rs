@@ -1,12 +1,13 @@
 //! `/machines/link` and `/machines/unlink`: take a machine by scanning its label, and give it back.
 
-use super::ask::{admitted, ask, own};
+use super::ask::{admitted, ask};
 use super::model::LinkAnswer;
 use super::start::unknown;
 use super::store;
 use crate::app::App;
 use crate::domains::accounts::plain_text;
 use crate::domains::branches;
+use crate::domains::members;
 use crate::domains::sessions::Wanted;
 use crate::domains::tags::{self, TagKind};
 use crate::http::{Caller, Error, Json, Problem, Result, Valid};
@@ -68,7 +69,7 @@ pub async fn link_machine(
      description = "`branch_unavailable`")))]
 pub async fn unlink_machine(State(app): State<App>, caller: Caller) -> Result<Json<LinkAnswer>> {
     let mut db = app.db.acquire().await?;
-    let member = own(&mut db, &caller).await?.id;
+    let member = members::of_caller(&mut db, &caller).await?.id;
     let lent = store::lent(&mut db, member).await?.ok_or(Error::Conflict("not_linked"))?;
     let branch = branches::by_id(&mut db, lent.branch_id).await?.ok_or(Error::NotFound)?;
     drop(db);

@@ -1,7 +1,7 @@
 //! `/sessions/start`: come in by scanning the label at the entrance.
 
 use super::ask::{admitted, ask};
-use super::model::{Certainty, SessionAnswer};
+use super::model::SessionAnswer;
 use super::store;
 use crate::app::App;
 use crate::domains::accounts::plain_text;
@@ -69,7 +69,7 @@ pub async fn start_session(
             .into());
     }
     let answered = ask(&app, &branch, Wanted::CheckIn { member }).await?;
-    let (session_id, certainty): (_, Certainty) = (answered.id, answered.certainty);
+    let (session_id, certainty) = (answered.id, answered.certainty);
     let answer = SessionAnswer { session_id, branch_id: branch.id, certainty };
     Ok((StatusCode::CREATED, Json(answer)))
 }

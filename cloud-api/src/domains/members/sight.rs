@@ -16,6 +16,12 @@ pub async fn member(db: &mut PgConnection, caller: &Caller, id: MemberId) -> Res
     }
 }
 
+/// The member who the caller is.
+pub async fn of_caller(db: &mut PgConnection, caller: &Caller) -> Result<Member> {
+    let member = store::of_user(db, caller.organization, caller.user).await?;
+    member.ok_or(Error::Conflict("not_a_member"))
+}
+
 /// A membership of a member whom the caller sees.
 pub async fn membership(
     db: &mut PgConnection,

@@ -2,8 +2,8 @@
 
 use super::facts::parties;
 use crate::domains::activity::Origin;
+use crate::domains::branches;
 use crate::ids::{BranchId, EdgeId, OrganizationId};
-use protocol::access::BranchSettings;
 use protocol::ids::MemberId;
 use protocol::rules::{Deed, Fact, FactKey, Origin as Numbered, Rules, State};
 use protocol::sync::staff::{Act, StaffAct};
@@ -377,18 +377,7 @@ pub async fn rules(db: &mut PgConnection, organization: OrganizationId) -> sqlx:
     );
     let mut rules = Rules::default();
     for branch in zones.fetch_all(&mut *db).await? {
-        let set =
-            query!("SELECT key, value FROM branch_settings WHERE branch_id = $1", branch.id.0);
-        let mut pairs: Vec<(String, String)> = set
-            .fetch_all(&mut *db)
-            .await?
-            .into_iter()
-            .map(|row| (row.key, row.value.to_string()))
-            .collect();
-        pairs.push(("time_zone".to_owned(), serde_json::Value::from(branch.time_zone).to_string()));
-        let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-        // What cannot be read stays at its default, as it does at the branch.
-        let (settings, _) = BranchSettings::of(pairs);
+        let settings = branches::in_force(db, branch.id, &branch.time_zone).await?;
         rules.set(branch.id.into(), settings);
     }
     Ok(rules)

@@ -9,7 +9,7 @@ mod label;
 mod model;
 mod store;
 
-pub use model::{Tag, TagKind, Token};
+pub use model::{Tag, TagKind};
 pub use store::by_token;
 
 use crate::app::App;

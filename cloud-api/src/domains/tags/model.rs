@@ -29,9 +29,3 @@ pub struct Tag {
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
-
-/// What a tag says.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 64, example = "gt_5hQx0v3mT0eY7bqkX1dPag")]
-pub struct Token(pub String);

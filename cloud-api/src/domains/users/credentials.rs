@@ -1,7 +1,7 @@
 //! `/users/credentials`: the own cards and phones.
 
 use crate::app::App;
-use crate::domains::members::{self, Credential, Member, NewCredential};
+use crate::domains::members::{self, Credential, NewCredential};
 use crate::http::{
     Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Problem, Result,
     Valid,
@@ -10,13 +10,6 @@ use crate::ids::CredentialId;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use sqlx::PgConnection;
-
-/// The member who the caller is.
-pub async fn member(db: &mut PgConnection, caller: &Caller) -> Result<Member> {
-    let member = members::of_user(db, caller.organization, caller.user).await?;
-    member.ok_or(Error::Conflict("not_a_member"))
-}
 
 /// List the own cards and phones; none for who is no member.
 #[utoipa::path(get, path = "/users/credentials", tag = "users",
@@ -51,7 +44,7 @@ pub async fn add_own_credential(
 ) -> Result<(StatusCode, Json<Credential>)> {
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    let own = member(&mut tx, &caller).await?.id;
+    let own = members::of_caller(&mut tx, &caller).await?.id;
     let made = members::give_credential(&mut tx, &caller, &origin, own, &new, now).await?;
     once.commit(tx).await?;
     Ok((StatusCode::CREATED, Json(made)))

@@ -1,9 +1,9 @@
 //! `/users/qr`: a code to show at a door, as text or as an image. It is good for a short time and once.
 
-use super::credentials::member;
 use crate::app::App;
 use crate::domains::branches::{self, ANY_SITE};
 use crate::domains::edges::{self, QrOrder};
+use crate::domains::members;
 use crate::http::{Caller, Error, Json, Problem, Query, Result};
 use crate::ids::BranchId;
 use anyhow::Context;
@@ -79,7 +79,7 @@ const REFRESH_AFTER_S: u32 = 20;
 
 async fn issue(app: &App, caller: &Caller, door: &Door) -> Result<String> {
     let mut db = app.db.acquire().await?;
-    let own = member(&mut db, caller).await?;
+    let own = members::of_caller(&mut db, caller).await?;
     let site_no = match door.branch_id {
         None => ANY_SITE,
         Some(id) => {
