@@ -71,6 +71,7 @@ fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
     tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
     tasks.spawn(app.relay.clone().run(app.stop.clone()));
     tasks.spawn(events::outbox::run(app.clone()));
+    tasks.spawn(events::log::run(app.clone()));
     tasks.spawn(keys::follow(app.clone()));
     tasks.spawn(edges::share_live(app.clone()));
     tasks.spawn(ops::tidy_metrics(app.stop.clone()));

@@ -31,6 +31,8 @@ pub enum Signal {
     Watched(BranchId),
     /// A user's role, branches, plan, status, logins or profile have changed.
     User(UserId),
+    /// Events have arrived in the log.
+    Events,
     /// Signals may have been lost.
     Any,
 }
@@ -184,17 +186,21 @@ async fn listen(bus: &Bus, db: &PgPool, beats: &Beats) -> sqlx::Result<()> {
     }
 }
 
-const CHANNELS: [&str; 7] = [
+const CHANNELS: [&str; 8] = [
     "branch_changes",
     "branch_commands",
     "branch_answers",
     "branch_live",
     "branch_watched",
     "callers",
+    "events_arrived",
     "bus_beat",
 ];
 
 fn signal(notification: &PgNotification) -> Option<Signal> {
+    if notification.channel() == "events_arrived" {
+        return Some(Signal::Events);
+    }
     let id: Uuid = notification.payload().parse().ok()?;
     match notification.channel() {
         "branch_changes" => Some(Signal::Changes(id.into())),

@@ -1,6 +1,7 @@
 //! What happened, carried to all instances of the service.
 
 mod bus;
+pub mod log;
 pub mod outbox;
 mod relay;
 mod remembered;

@@ -112,7 +112,9 @@ pub async fn run(app: App) -> anyhow::Result<()> {
                     app.watched.note(branch, app.clock.now());
                     Ok(())
                 }
-                Ok(Signal::Commands(_) | Signal::Answers(_) | Signal::User(_)) => Ok(()),
+                Ok(
+                    Signal::Commands(_) | Signal::Answers(_) | Signal::User(_) | Signal::Events,
+                ) => Ok(()),
                 Err(RecvError::Closed) => break,
             },
         };
