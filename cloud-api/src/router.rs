@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::domains::{
     accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans,
-    tags, users, watch,
+    tags, users, watch, workouts,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
@@ -51,4 +51,5 @@ fn api() -> OpenApiRouter<App> {
         .merge(files::router())
         .merge(privacy::router())
         .merge(watch::router())
+        .merge(workouts::router())
 }

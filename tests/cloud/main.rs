@@ -36,3 +36,4 @@ mod state;
 mod tokens;
 mod users;
 mod walk;
+mod workout_data;

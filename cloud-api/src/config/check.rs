@@ -27,6 +27,7 @@ impl Config {
             ("limits.user", self.limits.user.into()),
             ("limits.premium", self.limits.premium.into()),
             ("limits.admin", self.limits.admin.into()),
+            ("limits.device", self.limits.device.into()),
             ("edges.access_token_s", self.edges.access_token_s.into()),
             ("edges.conflict_silence_s", self.edges.conflict_silence_s.into()),
             ("edges.batch_concurrency", self.edges.batch_concurrency as u64),

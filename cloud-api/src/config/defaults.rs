@@ -70,7 +70,14 @@ impl Default for Auth {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { window_s: 15 * 60, anonymous: 3_000, user: 100, premium: 500, admin: 1_000 }
+        Self {
+            window_s: 15 * 60,
+            anonymous: 3_000,
+            user: 100,
+            premium: 500,
+            admin: 1_000,
+            device: 3_000,
+        }
     }
 }
 

@@ -138,6 +138,8 @@ pub struct Limits {
     pub premium: u32,
     /// Calls of a moderator, a member of staff or an admin.
     pub admin: u32,
+    /// Calls of a device that proved itself.
+    pub device: u32,
 }
 
 /// `[mail]`

@@ -19,3 +19,4 @@ pub mod tags;
 pub mod telemetry;
 pub mod users;
 pub mod watch;
+pub mod workouts;

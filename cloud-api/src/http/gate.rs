@@ -8,6 +8,7 @@ use super::permission::Permission;
 use super::rate::{self, Allowance, RouteLimit};
 use crate::app::App;
 use crate::domains::accounts;
+use crate::domains::devices::credential;
 use anyhow::{Context, anyhow};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -27,6 +28,8 @@ pub enum Access {
     User(Vec<Permission>),
     /// To be an edge agent, which the route's own extractor looks at.
     Edge,
+    /// To be a device, which proves itself by its secret.
+    Device,
 }
 
 /// What is declared of a route.
@@ -92,6 +95,7 @@ impl Access {
         match declared.iter().next() {
             None => Ok(Self::Public),
             Some((scheme, _)) if scheme == "edge" => Ok(Self::Edge),
+            Some((scheme, _)) if scheme == "device" => Ok(Self::Device),
             Some((scheme, scopes)) if scheme == "bearer" => {
                 let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str);
                 let permissions = scopes.map(|name| {
@@ -121,6 +125,9 @@ pub async fn gate(
         return error.into_response();
     }
     let from = request.extensions().get::<ClientAddress>().copied();
+    if rule.access == Access::Device {
+        return admit_device(&app, rule, from, route.as_str(), request, next).await;
+    }
     // A request with its body cannot be shared with what waits.
     let token = bearer(request.headers()).map(str::to_owned);
     let (caller, allowance) = match admit(&app, rule, token, from, route.as_str()).await {
@@ -176,6 +183,37 @@ async fn admit(
     }
 }
 
+/// Lets a device through that proves itself; who does not is counted for its address.
+async fn admit_device(
+    app: &App,
+    rule: &Rule,
+    from: Option<ClientAddress>,
+    route: &str,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let claim = credential::claimed(request.headers());
+    let known = match claim {
+        Ok(claim) => credential::identify(app, &claim).await,
+        Err(error) => Err(error),
+    };
+    let counted = match &known {
+        Ok(caller) => app.rates.device(app, rule, caller.device, route).await,
+        Err(_) => app.rates.anonymous(app, rule, from, route).await,
+    };
+    let allowance = match counted {
+        Ok(allowance) => allowance,
+        Err(refused) => return refused.into_response(),
+    };
+    match known {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            allowance.written_to(next.run(request).await)
+        }
+        Err(error) => Refused { error, allowance }.into_response(),
+    }
+}
+
 async fn identify(app: &App, token: Result<String>, from: Option<ClientAddress>) -> Result<Caller> {
     accounts::identify(app, &token?, from).await
 }
@@ -203,6 +241,7 @@ mod tests {
 
         assert_eq!(access(json!([{}])).unwrap(), Access::Public);
         assert_eq!(access(json!([{"edge": []}])).unwrap(), Access::Edge);
+        assert_eq!(access(json!([{"device": []}])).unwrap(), Access::Device);
         assert_eq!(access(json!([{"bearer": []}])).unwrap(), Access::User(vec![]));
         let needed = vec![Permission::ReadMachines];
         assert_eq!(access(json!([{"bearer": ["read:machines"]}])).unwrap(), Access::User(needed));

@@ -96,6 +96,7 @@ impl Problem {
         match self.code {
             "unauthorized" => self.detailed("No token provided"),
             "invalid_token" => self.detailed("Invalid token"),
+            "invalid_credential" => self.detailed("No such device, or not its secret"),
             "token_expired" => self.detailed("Invalid token: it is over"),
             _ => self,
         }

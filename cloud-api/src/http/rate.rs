@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::config::Limits;
 use crate::counters::{Count, Counters};
 use crate::domains::accounts::{Plan, Role};
+use crate::ids::DeviceId;
 use anyhow::Context;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -87,6 +88,17 @@ impl Rates {
             (Role::Member, Plan::Free) => self.limits.user,
         };
         self.count(app, rule, &format!("user:{}", caller.user), limit, route).await
+    }
+
+    /// Counts a call of a device.
+    pub async fn device(
+        &self,
+        app: &App,
+        rule: &Rule,
+        device: DeviceId,
+        route: &str,
+    ) -> Result<Allowance, Refused> {
+        self.count(app, rule, &format!("device:{device}"), self.limits.device, route).await
     }
 
     /// Against the limit of the caller and the one of the route; the one with less left is told.

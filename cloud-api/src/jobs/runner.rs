@@ -3,7 +3,7 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{accounts, edges, files, floor, privacy, sessions, telemetry};
+use crate::domains::{accounts, edges, files, floor, privacy, sessions, telemetry, workouts};
 use crate::events::{log, outbox};
 use crate::http::idempotency;
 use crate::outside::mail;
@@ -55,6 +55,7 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::HOUR, &privacy::EraseDue).await?;
     every(app, Duration::DAY, &privacy::ForgetOld).await?;
     every(app, Duration::HOUR, &log::ForgetLogged).await?;
+    every(app, Duration::DAY, &workouts::ForgetDeliveries).await?;
     every(app, Duration::HOUR, &outbox::ForgetEvents).await
 }
 
@@ -107,6 +108,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         privacy::EraseDue::KIND => start::<privacy::EraseDue>(app, job).await,
         privacy::EraseFiles::KIND => start::<privacy::EraseFiles>(app, job).await,
         privacy::ForgetOld::KIND => start::<privacy::ForgetOld>(app, job).await,
+        workouts::ForgetDeliveries::KIND => start::<workouts::ForgetDeliveries>(app, job).await,
         outbox::ForgetEvents::KIND => start::<outbox::ForgetEvents>(app, job).await,
         log::ForgetLogged::KIND => start::<log::ForgetLogged>(app, job).await,
         // Left by a newer version that runs beside this one: it will take it.

@@ -40,6 +40,7 @@ pub fn preamble() -> OpenApi {
             (name = "branches", description = "Branches, joining them and leaving them"),
             (name = "admin", description = "For who runs the organization"),
             (name = "members", description = "Who trains: for the desk of a branch"),
+            (name = "workouts", description = "What members did at machines, and what machines deliver themselves"),
             (name = "machines", description = "Machines, whether they are free, and what they measured"),
             (name = "edges", description = "For edge agents"),
             (name = "operations", description = "For operators: health and metrics"),
@@ -55,8 +56,12 @@ pub fn preamble() -> OpenApi {
             .description(Some(description));
         components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
     }
+    let device = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(DEVICE));
+    components.add_security_scheme("device", SecurityScheme::Http(device.build()));
     document
 }
+
+const DEVICE: &str = "A device proves itself: its id is the user name, its secret the password.";
 
 const SCHEMES: [(&str, &str); 2] = [
     ("bearer", "Access token of a user, from `POST /api/v1/auth/login`. Scopes are permissions."),

@@ -2,11 +2,13 @@
 //! branch over all kinds, since MQTT topics carry them. Every change is told to the branch's edge.
 
 mod adopt;
+pub mod credential;
 mod model;
 mod secret;
 mod store;
 
 pub use adopt::{Adoption, SecretChange, adopt, change_secret};
+pub use credential::DeviceCaller;
 pub use model::{Device, DeviceKind, MachineType, NewDevice};
 pub use secret::Secret;
 pub use store::by_code;
