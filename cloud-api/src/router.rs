@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::domains::{
     accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans,
-    tags, users, watch, workouts,
+    tags, telemetry, users, watch, workouts,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
@@ -52,4 +52,5 @@ fn api() -> OpenApiRouter<App> {
         .merge(privacy::router())
         .merge(watch::router())
         .merge(workouts::router())
+        .merge(telemetry::router())
 }

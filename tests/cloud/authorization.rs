@@ -115,7 +115,22 @@ async fn every_protected_route_refuses_who_is_suspended() -> Result<()> {
 }
 
 /// Things of the user who was made last.
-const OF_SOMEBODY: [(&str, &str); 4] = [
+const OF_SOMEBODY: [(&str, &str); 7] = [
+    (
+        "/api/v1/workouts/machine/{id}",
+        "INSERT INTO machine_workouts (id, member_id, branch_id, started_at, sets, reps, volume_kg, moving_s,
+             distance_m, energy_kcal) VALUES ($1, $1, $2, now(), 0, 0, 0, 0, 0, 0)",
+    ),
+    (
+        "/api/v1/admin/workouts/machine/{id}",
+        "INSERT INTO machine_workouts (id, member_id, branch_id, started_at, sets, reps, volume_kg, moving_s,
+             distance_m, energy_kcal) VALUES ($1, $1, $2, now(), 0, 0, 0, 0, 0, 0)",
+    ),
+    (
+        "/api/v1/admin/workout-orphans/{id}",
+        "INSERT INTO workout_orphans (id, branch_id, machine_id, day, started_at, ended_at, sets, reps,
+             distance_m, energy_kcal) VALUES ($1, $2, $1, now()::date, now(), now(), 0, 0, 0, 0)",
+    ),
     (
         "/api/v1/users/body-metrics/{id}",
         "INSERT INTO body_metrics (id, user_id, measured_on, girths_cm, source, created_at, updated_at)

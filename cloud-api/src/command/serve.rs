@@ -4,7 +4,7 @@ use super::open;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domains::{edges, telemetry};
+use crate::domains::{edges, telemetry, workouts};
 use crate::events;
 use crate::http::{ops, server};
 use crate::jobs;
@@ -77,6 +77,7 @@ fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
     tasks.spawn(ops::tidy_metrics(app.stop.clone()));
     tasks.spawn(jobs::run(app.clone()));
     tasks.spawn(telemetry::run(app.clone()));
+    tasks.spawn(workouts::run(app.clone()));
 }
 
 /// What tasks get beyond the draining of requests.

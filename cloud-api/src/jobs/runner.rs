@@ -35,15 +35,17 @@ async fn work(app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs everything that is queued or scheduled now, and computes every roll-up that is out of date.
+/// Runs everything that is queued or scheduled now, and computes every roll-up and workout that is out of date.
 pub async fn run_due_jobs(app: &App) -> anyhow::Result<()> {
     work(app).await?;
-    telemetry::roll_up_all(app).await
+    telemetry::roll_up_all(app).await?;
+    workouts::settle_all(app).await
 }
 
 /// What runs without being asked.
 async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::HOUR, &telemetry::TidyPartitions).await?;
+    every(app, Duration::minutes(5), &telemetry::MergeChunks).await?;
     every(app, Duration::minutes(1), &edges::ExpireCommands).await?;
     every(app, Duration::minutes(1), &sessions::Pass).await?;
     every(app, Duration::minutes(10), &floor::SumUp).await?;
@@ -93,6 +95,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
     match job.kind.as_str() {
         telemetry::Redate::KIND => start::<telemetry::Redate>(app, job).await,
         telemetry::TidyPartitions::KIND => start::<telemetry::TidyPartitions>(app, job).await,
+        telemetry::MergeChunks::KIND => start::<telemetry::MergeChunks>(app, job).await,
         sessions::Pass::KIND => start::<sessions::Pass>(app, job).await,
         floor::SumUp::KIND => start::<floor::SumUp>(app, job).await,
         sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,

@@ -3,6 +3,7 @@
 mod accounts;
 mod acks;
 mod backlog;
+mod branches;
 mod codec;
 mod copy;
 mod decisions;
@@ -11,11 +12,14 @@ mod door;
 mod fastify;
 pub mod flood;
 mod idle;
+mod ingest;
 mod latency;
 mod memory;
 mod mosquitto;
 mod page;
+mod queries;
 mod readers;
+mod simulated;
 mod start;
 pub mod table;
 mod tls;
@@ -76,6 +80,20 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("accounts") {
         accounts::measure().await?.iter().for_each(tell);
+    }
+    cloud(&is_wanted, tell).await
+}
+
+/// The cloud with many branches.
+async fn cloud(is_wanted: &dyn Fn(&str) -> bool, tell: &dyn Fn(&Row)) -> Result<()> {
+    if is_wanted("ingest") {
+        ingest::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("queries") {
+        queries::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("branches") {
+        branches::measure().await?.iter().for_each(tell);
     }
     Ok(())
 }

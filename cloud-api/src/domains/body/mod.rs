@@ -142,7 +142,7 @@ async fn about(app: &App, db: &mut PgConnection, user: UserId) -> Result<About> 
 }
 
 /// Whole years.
-fn age_years(born: Date, today: Date) -> i32 {
+pub fn age_years(born: Date, today: Date) -> i32 {
     let had_birthday = (today.month() as u8, today.day()) >= (born.month() as u8, born.day());
     today.year() - born.year() - i32::from(!had_birthday)
 }

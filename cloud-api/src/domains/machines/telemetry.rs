@@ -26,19 +26,19 @@ pub struct SeriesQuery {
     #[garde(skip)]
     #[serde(default, with = "time::serde::rfc3339::option")]
     pub to: Option<OffsetDateTime>,
-    /// Length of the steps. Of 10 s a day can be asked for at once, of 1 min a week, of 1 h 400 days.
+    /// Length of the steps. Of 10 s a day can be asked for at once, of 1 min a week, of 1 h 400 days. Left out: 10 s up to
+    /// two hours, 1 min up to two days, else 1 h; without `from` 1 min.
     #[garde(skip)]
     #[serde(default)]
     #[param(inline, required = false)]
-    pub every: Step,
+    pub every: Option<Step>,
 }
 
 /// Length of the steps of a series.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Step {
     #[serde(rename = "10s")]
     TenSeconds,
-    #[default]
     #[serde(rename = "1m")]
     Minute,
     #[serde(rename = "1h")]
@@ -111,28 +111,30 @@ pub async fn read_machine_telemetry(
     Query(query): Query<SeriesQuery>,
     known: IfNoneMatch,
 ) -> Result<Response> {
-    let (from, to) = query.range(app.clock.now())?;
+    let (from, to, every) = query.range(app.clock.now())?;
     let mut db = app.db.acquire().await?;
     let found = store::by_id(&mut db, caller.scope(), id).await?;
     let machine_id = found.ok_or(Error::NotFound)?.id;
-    let points = telemetry::series(&mut db, machine_id, from, to, query.every.into()).await?;
+    let points = telemetry::series(&mut db, machine_id, from, to, every.into()).await?;
     drop(db);
     let items = points.into_iter().map(SeriesItem::from).collect();
-    known.answer(&Series { machine_id, every: query.every, from, to, items })
+    known.answer(&Series { machine_id, every, from, to, items })
 }
 
 impl SeriesQuery {
-    /// From the start of a step until `to`.
-    fn range(&self, now: OffsetDateTime) -> Result<(OffsetDateTime, OffsetDateTime)> {
+    /// From the start of a step until `to`, and the steps.
+    fn range(&self, now: OffsetDateTime) -> Result<(OffsetDateTime, OffsetDateTime, Step)> {
         let to = self.to.unwrap_or(now);
-        let from = self.from.or_else(|| to.checked_sub(self.every.usual_range()));
-        let from = from.and_then(|from| self.every.start(from));
+        let fitting = self.from.map_or(Step::Minute, |from| Step::fitting(to - from));
+        let every = self.every.unwrap_or(fitting);
+        let from = self.from.or_else(|| to.checked_sub(every.usual_range()));
+        let from = from.and_then(|from| every.start(from));
         match from {
             Some(from) if from < OffsetDateTime::UNIX_EPOCH => {
                 Err(wrong("must not be before 1970"))
             }
             Some(from) if from >= to => Err(wrong("must be before `to`")),
-            Some(from) if to - from <= self.every.max_range() => Ok((from, to)),
+            Some(from) if to - from <= every.max_range() => Ok((from, to, every)),
             _ => Err(wrong("is too long before `to` for steps of this length")),
         }
     }
@@ -143,6 +145,17 @@ fn wrong(message: &str) -> Error {
 }
 
 impl Step {
+    /// About 700 steps at most, up to a month.
+    fn fitting(span: Duration) -> Self {
+        if span <= Duration::hours(2) {
+            Self::TenSeconds
+        } else if span <= Duration::days(2) {
+            Self::Minute
+        } else {
+            Self::Hour
+        }
+    }
+
     /// About as many steps as a chart has room for.
     fn usual_range(self) -> Duration {
         match self {
@@ -211,15 +224,25 @@ mod tests {
 
     const NOW: OffsetDateTime = datetime!(2026-11-20 12:34:56 UTC);
 
-    fn range(query: &str) -> Result<(OffsetDateTime, OffsetDateTime)> {
+    fn range(query: &str) -> Result<(OffsetDateTime, OffsetDateTime, Step)> {
         serde_json::from_str::<SeriesQuery>(query).unwrap().range(NOW)
     }
 
     #[test]
     fn left_out_times_are_the_last_day_in_minutes() {
-        let (from, to) = range("{}").unwrap();
+        let (from, to, every) = range("{}").unwrap();
 
-        assert_eq!((from, to), (datetime!(2026-11-19 12:34 UTC), NOW));
+        assert_eq!((from, to, every), (datetime!(2026-11-19 12:34 UTC), NOW, Step::Minute));
+    }
+
+    #[test]
+    fn steps_that_are_left_out_fit_the_time_that_is_asked_for() {
+        let every = |query: &str| range(query).unwrap().2;
+
+        assert_eq!(every(r#"{"from":"2026-11-20T11:00:00Z"}"#), Step::TenSeconds);
+        assert_eq!(every(r#"{"from":"2026-11-19T00:00:00Z"}"#), Step::Minute);
+        assert_eq!(every(r#"{"from":"2026-11-01T00:00:00Z"}"#), Step::Hour);
+        assert_eq!(every(r#"{"from":"2026-11-20T11:00:00Z","every":"1h"}"#), Step::Hour);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub async fn sections(
 }
 
 /// Each gives one JSON value for a user; too free in form for the checked macros.
-const ROWS: [(&str, &str); 12] = [
+const ROWS: [(&str, &str); 14] = [
     (
         "account",
         "SELECT to_jsonb(t) FROM (SELECT id, organization_id, email, name, role, status, plan,
@@ -79,6 +79,20 @@ const ROWS: [(&str, &str); 12] = [
         "SELECT COALESCE(jsonb_agg(to_jsonb(t)), '[]') FROM (SELECT finished_sets.*
              FROM finished_sets JOIN members ON members.id = member_id
              WHERE user_id = $1 ORDER BY finished_sets.at) t",
+    ),
+    (
+        "machine_workouts",
+        "SELECT COALESCE(jsonb_agg(to_jsonb(t)), '[]') FROM (SELECT machine_workouts.*,
+             (SELECT jsonb_agg(to_jsonb(machine_exercises) ORDER BY place) FROM machine_exercises
+              WHERE workout_id = machine_workouts.id) AS exercises
+             FROM machine_workouts JOIN members ON members.id = member_id
+             WHERE user_id = $1 ORDER BY machine_workouts.started_at) t",
+    ),
+    (
+        "machine_records",
+        "SELECT COALESCE(jsonb_agg(to_jsonb(t)), '[]') FROM (SELECT machine_records.*
+             FROM machine_records JOIN members ON members.id = member_id
+             WHERE user_id = $1 ORDER BY exercise, measure, weight_cg) t",
     ),
     (
         "security_events",

@@ -5,13 +5,14 @@ use super::store;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::accounts::{self, plain_text};
-use crate::domains::users;
+use crate::domains::{members, users, workouts};
 use crate::http::{Caller, IfNoneMatch, Json, Origin, Page, Result, Valid};
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 /// Read what the caller agrees to: all that there is to agree to.
@@ -79,9 +80,7 @@ pub async fn update_consents(
         }
         store::decide(&mut tx, user, known.kind, is_given, &decisions.version, now).await?;
         match known.kind {
-            ConsentKind::HealthData if !is_given => {
-                users::forget_health(&app, &mut tx, user).await?;
-            }
+            ConsentKind::HealthData => health(&app, &mut tx, &caller, is_given).await?,
             ConsentKind::Usage if !is_given => store::forget_usage(&mut tx, user).await?,
             _ => {}
         }
@@ -92,4 +91,20 @@ pub async fn update_consents(
     let after = store::consents(&mut tx, user).await?;
     tx.commit().await?;
     Ok(Json(Page::whole(after)))
+}
+
+/// What follows from somebody's word about their health: it is worked out from now on, or forgotten.
+async fn health(app: &App, db: &mut PgConnection, caller: &Caller, is_given: bool) -> Result<()> {
+    let now = app.clock.now();
+    if !is_given {
+        users::forget_health(app, db, caller.user).await?;
+    }
+    let member = members::of_user(db, caller.organization, caller.user).await?;
+    let Some(member) = member.map(|member| member.id) else { return Ok(()) };
+    if is_given {
+        workouts::mark_member(db, member, now).await?;
+    } else {
+        workouts::erase_hearts(db, member, now).await?;
+    }
+    Ok(())
 }

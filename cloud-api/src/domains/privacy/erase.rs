@@ -3,7 +3,7 @@
 use super::store::{self, Due};
 use crate::app::App;
 use crate::audit::{self, Entry};
-use crate::domains::{accounts, files, members};
+use crate::domains::{accounts, files, members, workouts};
 use crate::events::outbox;
 use crate::ids::UserId;
 use crate::jobs::{self, Job};
@@ -34,6 +34,7 @@ async fn erase_next(app: &App) -> Result<bool> {
     let member = members::of_user(&mut tx, organization, user).await?;
     if let Some(member) = &member {
         members::remove(&mut tx, organization, member.id, now).await?;
+        workouts::erase_member(&mut tx, member.id, now).await?;
         store::erase_member(&mut tx, member.id).await?;
     }
     store::erase_user(&mut tx, user).await?;

@@ -4,6 +4,8 @@
 use super::outcome::Outcome;
 use super::{requests, rows, store, take_over};
 use crate::app::App;
+use crate::clock::at_ms;
+use crate::domains::workouts;
 use crate::ids::{BranchId, OrganizationId};
 use protocol::rules::{Fact, Rules, State};
 use sqlx::PgConnection;
@@ -41,11 +43,12 @@ async fn settle_some(app: &App, organization: OrganizationId) -> anyhow::Result<
     let is_full = i64::try_from(new.len())? == AT_ONCE;
     let is_late = new.iter().any(|fact| fact.key.at_ms < state.now_ms());
     let folded = if is_late {
-        anew(&mut tx, &rules, branches, &new, until_ms).await?
+        anew(app, &mut tx, &rules, branches, &new, until_ms).await?
     } else {
         go_on(&rules, branches, state, new, until_ms)
     };
     rows::write(&mut tx, &folded.branches, &folded.outcome, &folded.state).await?;
+    workouts::mark_folded(&mut tx, &changed(&folded.outcome), app.clock.now()).await?;
     rows::sum_up_again(&mut tx, &folded.outcome, &folded.branches, folded.anew_from_ms).await?;
     store::keep(&mut tx, &rules, &folded.branches, &folded.state).await?;
     store::folded(&mut tx, &folded.facts).await?;
@@ -54,6 +57,18 @@ async fn settle_some(app: &App, organization: OrganizationId) -> anyhow::Result<
     }
     tx.commit().await?;
     Ok(is_full)
+}
+
+/// What workouts are made of.
+fn changed(outcome: &Outcome) -> workouts::Folded {
+    let stays = outcome.stays.iter().map(|(id, stay)| (id.0, stay.member.into()));
+    let links = outcome.links.iter();
+    let links = links.map(|(id, lent)| (id.0, lent.machine.into(), at_ms(lent.since_ms)));
+    workouts::Folded {
+        stays: stays.collect(),
+        links: links.collect(),
+        sets: outcome.sets.keys().map(|id| id.0).collect(),
+    }
 }
 
 /// What folding came to, and for which branches.
@@ -85,6 +100,7 @@ fn go_on(
 /// From the last moment before the earliest new fact at which nobody was inside; where there was none for long, with those
 /// who were inside then.
 async fn anew(
+    app: &App,
     db: &mut PgConnection,
     rules: &Rules,
     branches: BTreeSet<BranchId>,
@@ -104,6 +120,7 @@ async fn anew(
         (from_ms, branches) = (quiet_ms, closed);
     }
     metrics::counter!("sessions_folded_anew_total").increment(1);
+    workouts::mark_since(db, &store::ids(&branches), at_ms(from_ms), app.clock.now()).await?;
     rows::forget_since(db, &branches, from_ms).await?;
     let mut state = State::default();
     for fact in store::conditions(db, &branches, from_ms).await? {

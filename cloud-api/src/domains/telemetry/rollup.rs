@@ -51,7 +51,7 @@ pub struct Statistics {
 /// Rolls up the hour that starts at `start_ms` from all samples of it and of [`LOOK_BACK_MS`] before it.
 pub fn roll_up(mut samples: Vec<Taken>, start_ms: i64) -> Hour {
     samples.retain(|taken| (start_ms - LOOK_BACK_MS..start_ms + HOUR_MS).contains(&taken.at_ms));
-    order(&mut samples);
+    in_order(&mut samples);
     let mut hour = Hour::default();
     let mut counters = Counters::default();
     for taken in &samples {
@@ -68,7 +68,7 @@ pub fn roll_up(mut samples: Vec<Taken>, start_ms: i64) -> Hour {
 type Gains = [i64; FIELDS.len()];
 
 /// By time, and without repeats: the same number of the same boot, or the same in everything.
-fn order(samples: &mut Vec<Taken>) {
+pub fn in_order(samples: &mut Vec<Taken>) {
     samples.sort_by(by_time);
     samples.dedup();
     let mut seen = HashSet::with_capacity(samples.len());

@@ -64,6 +64,35 @@ pub async fn lock_hour(db: &mut PgConnection, dirty: &Dirty) -> sqlx::Result<boo
     Ok(row.fetch_one(db).await?.is_ours)
 }
 
+/// Waits until nobody is at this hour. Held until the end of the transaction.
+pub async fn wait_for_hour(
+    db: &mut PgConnection,
+    machine: DeviceId,
+    hour: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "SELECT pg_advisory_xact_lock(hashtextextended($1::uuid::text, extract(epoch FROM $2::timestamptz)::bigint))",
+        machine.0,
+        hour,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Notes that chunks of the hour may be merged some time.
+pub async fn note_unmerged(db: &mut PgConnection, dirty: &Dirty) -> sqlx::Result<()> {
+    query!(
+        "INSERT INTO unmerged_hours (machine_id, hour) VALUES ($1, $2)
+         ON CONFLICT ON CONSTRAINT unmerged_hours_pkey DO NOTHING",
+        dirty.machine_id.0,
+        dirty.hour,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// The marks of an hour; none if it was computed meanwhile.
 pub async fn marks(db: &mut PgConnection, dirty: &Dirty) -> sqlx::Result<Option<i64>> {
     let row = query!(
@@ -173,6 +202,19 @@ fn columns(spec: &FieldSpec, statistics: &Statistics) -> Vec<(String, Value)> {
         columns.push(value("max", statistics.max.into()));
     }
     columns
+}
+
+/// Machines that a branch has or had, with their codes.
+pub async fn machines_of(
+    db: &mut PgConnection,
+    branch: BranchId,
+) -> sqlx::Result<Vec<(DeviceId, String)>> {
+    let rows = query!(
+        r#"SELECT id AS "id: DeviceId", code FROM devices
+           WHERE branch_id = $1 AND kind = 'machine' ORDER BY code, id"#,
+        branch.0,
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(|row| (row.id, row.code)).collect())
 }
 
 /// What a machine measured between two moments, step by step. The caller bounds how many steps that are.

@@ -1,7 +1,9 @@
 //! SQL of chunks, and of the hours that they put out of date.
 
 use super::chunk::Chunk;
+use crate::clock::at_ms;
 use crate::ids::{BranchId, DeviceId, EdgeId};
+use protocol::machine::columns::{self, TimedSample};
 use sqlx::{PgConnection, query, query_as};
 use std::collections::BTreeSet;
 use time::OffsetDateTime;
@@ -167,20 +169,149 @@ pub async fn offset_ms(
     Ok(row.fetch_optional(db).await?.map(|row| row.offset_ms))
 }
 
-/// Chunks with samples between two moments: what to add to their monotonic times, and the samples.
-pub async fn columns_between(
+/// What a chunk is found by.
+#[derive(Debug, Clone)]
+pub struct ChunkKey {
+    pub received_at: OffsetDateTime,
+    pub edge_id: Uuid,
+    pub epoch: i64,
+    pub first_seq: i64,
+    pub ordinal: i32,
+}
+
+/// A chunk as it is stored.
+#[derive(Debug)]
+pub struct Stored {
+    pub key: ChunkKey,
+    pub received_at: OffsetDateTime,
+    pub to_at: OffsetDateTime,
+    /// What to add to its monotonic times.
+    pub offset_ms: i64,
+    pub columns: Vec<u8>,
+}
+
+struct Row {
+    received_at: OffsetDateTime,
+    edge_id: Uuid,
+    epoch: i64,
+    first_seq: i64,
+    ordinal: i32,
+    to_at: OffsetDateTime,
+    offset_ms: i64,
+    columns: Vec<u8>,
+}
+
+impl Row {
+    fn stored(self) -> Stored {
+        let Self { received_at, edge_id, epoch, first_seq, ordinal, .. } = self;
+        Stored {
+            key: ChunkKey { received_at, edge_id, epoch, first_seq, ordinal },
+            received_at,
+            to_at: self.to_at,
+            offset_ms: self.offset_ms,
+            columns: self.columns,
+        }
+    }
+}
+
+/// Chunks with samples between two moments.
+pub async fn chunks_between(
     db: &mut PgConnection,
     machine: DeviceId,
     from: OffsetDateTime,
     to: OffsetDateTime,
-) -> sqlx::Result<Vec<(i64, Vec<u8>)>> {
-    let rows = query!(
-        "SELECT offset_ms, columns FROM telemetry_chunks
-         WHERE machine_id = $1 AND to_at >= $2 AND from_at < $3",
+) -> sqlx::Result<Vec<Stored>> {
+    let rows = query_as!(
+        Row,
+        "SELECT received_at, edge_id, epoch, first_seq, ordinal, to_at, offset_ms, columns
+         FROM telemetry_chunks WHERE machine_id = $1 AND to_at >= $2 AND from_at < $3",
         machine.0,
         from,
         to,
     );
-    let rows = rows.fetch_all(db).await?;
-    Ok(rows.into_iter().map(|row| (row.offset_ms, row.columns)).collect())
+    Ok(rows.fetch_all(db).await?.into_iter().map(Row::stored).collect())
+}
+
+/// Chunks whose first sample is between two moments and whose dates are certain, the first first; kept from others.
+pub async fn chunks_begun(
+    db: &mut PgConnection,
+    machine: DeviceId,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<Vec<Stored>> {
+    let rows = query_as!(
+        Row,
+        "SELECT received_at, edge_id, epoch, first_seq, ordinal, to_at, offset_ms, columns
+         FROM telemetry_chunks
+         WHERE machine_id = $1 AND to_at >= $2 AND from_at >= $2 AND from_at < $3 AND is_dated
+         ORDER BY received_at, edge_id, epoch, first_seq, ordinal FOR UPDATE",
+        machine.0,
+        from,
+        to,
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(Row::stored).collect())
+}
+
+/// Replaces the samples of a chunk.
+pub async fn set_columns(
+    db: &mut PgConnection,
+    key: &ChunkKey,
+    columns: &[u8],
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE telemetry_chunks SET columns = $6
+         WHERE received_at = $1 AND edge_id = $2 AND epoch = $3 AND first_seq = $4 AND ordinal = $5",
+        key.received_at,
+        key.edge_id,
+        key.epoch,
+        key.first_seq,
+        key.ordinal,
+        columns,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Replaces chunks by the first of them with all samples, which are in order and have Unix milliseconds.
+pub async fn replace_by_one(
+    db: &mut PgConnection,
+    chunks: &[Stored],
+    samples: &[TimedSample],
+) -> sqlx::Result<()> {
+    let at = |timed: Option<&TimedSample>| at_ms(timed.map_or(0, |one| one.mono_ms.cast_signed()));
+    for (place, Stored { key, .. }) in chunks.iter().enumerate() {
+        if place > 0 {
+            query!(
+                "DELETE FROM telemetry_chunks WHERE received_at = $1 AND edge_id = $2 AND epoch = $3
+                   AND first_seq = $4 AND ordinal = $5",
+                key.received_at,
+                key.edge_id,
+                key.epoch,
+                key.first_seq,
+                key.ordinal,
+            )
+            .execute(&mut *db)
+            .await?;
+            continue;
+        }
+        query!(
+            "UPDATE telemetry_chunks SET boot = 0, offset_ms = 0, from_at = $6, to_at = $7,
+                 count = $8, columns = $9
+             WHERE received_at = $1 AND edge_id = $2 AND epoch = $3 AND first_seq = $4
+               AND ordinal = $5",
+            key.received_at,
+            key.edge_id,
+            key.epoch,
+            key.first_seq,
+            key.ordinal,
+            at(samples.first()),
+            at(samples.last()),
+            i32::try_from(samples.len()).unwrap_or(i32::MAX),
+            columns::encode(samples),
+        )
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
 }

@@ -1,14 +1,16 @@
 //! Computes hours that are out of date, one at a time, once deliveries pause.
 
 use super::chunk::taken_ms;
+use super::erasure;
 use super::rollup::{HOUR_MS, Hour, LOOK_BACK_MS, Taken, roll_up};
 use super::rollup_store::{self, Dirty};
-use super::store;
+use super::store::{self, Stored};
 use crate::app::App;
+use crate::domains::workouts;
 use anyhow::Context;
 use protocol::machine::columns;
 use std::time::Duration as StdDuration;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Keeps roll-ups current, until `stop`. Draining a backlog marks the same hours over and over: they are
@@ -65,19 +67,29 @@ async fn roll_up_hour(app: &App, dirty: &Dirty) -> anyhow::Result<bool> {
     let Some(marks) = rollup_store::marks(&mut tx, dirty).await? else { return Ok(false) };
     let from = dirty.hour.checked_sub(Duration::milliseconds(LOOK_BACK_MS)).unwrap_or(dirty.hour);
     let to = dirty.hour.saturating_add(Duration::HOUR);
-    let chunks = store::columns_between(&mut tx, dirty.machine_id, from, to).await?;
+    erasure::rewrite(&mut tx, dirty.machine_id, from, to).await?;
+    let chunks = store::chunks_between(&mut tx, dirty.machine_id, from, to).await?;
     let start_ms = dirty.hour.unix_timestamp() * 1_000;
     let rolled = tokio::task::spawn_blocking(move || compute(&chunks, start_ms)).await?;
     rollup_store::replace(&mut tx, dirty, marks, &rolled.context("a stored chunk is damaged")?)
         .await?;
+    rollup_store::note_unmerged(&mut tx, dirty).await?;
+    workouts::mark_measured(&mut tx, dirty.machine_id, dirty.hour, app.clock.now()).await?;
     tx.commit().await?;
     Ok(true)
 }
 
-fn compute(chunks: &[(i64, Vec<u8>)], start_ms: i64) -> Result<Hour, columns::ColumnsError> {
+/// The hour that a moment is in.
+pub fn hour_of(at: OffsetDateTime) -> OffsetDateTime {
+    let into_hour = Duration::seconds(at.unix_timestamp().rem_euclid(3_600))
+        + Duration::nanoseconds(at.nanosecond().into());
+    at.checked_sub(into_hour).unwrap_or(at)
+}
+
+fn compute(chunks: &[Stored], start_ms: i64) -> Result<Hour, columns::ColumnsError> {
     let wanted = start_ms - LOOK_BACK_MS..start_ms + HOUR_MS;
     let mut samples = Vec::new();
-    for (offset_ms, block) in chunks {
+    for Stored { offset_ms, columns: block, .. } in chunks {
         let timed = columns::decode(block)?.into_iter();
         let taken =
             timed.map(|timed| Taken { at_ms: taken_ms(&timed, *offset_ms), sample: timed.sample });
