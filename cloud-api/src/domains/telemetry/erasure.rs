@@ -91,7 +91,7 @@ pub async fn rewrite(
     if spans.is_empty() {
         return Ok(());
     }
-    for chunk in store::chunks_between(db, machine, from, to).await? {
+    for chunk in store::hold_between(db, machine, from, to).await? {
         let clean = without(&chunk.columns, chunk.offset_ms, &spans);
         if let Some(clean) = clean.context("a stored chunk is damaged")? {
             store::set_columns(db, &chunk.key, &clean).await?;

@@ -2,6 +2,7 @@
 //! of them. The samples and their times stay what they were.
 
 use super::chunk::taken_ms;
+use super::erasure::{self, Span};
 use super::rollup::{Taken, in_order};
 use super::{measured::LATE, rollup_store, store};
 use crate::app::App;
@@ -49,8 +50,8 @@ async fn merge_next(app: &App, before: OffsetDateTime) -> Result<bool> {
 /// Whoever computes the hour waits, and the other way round.
 async fn merge(db: &mut PgConnection, machine: DeviceId, hour: OffsetDateTime) -> Result<()> {
     rollup_store::wait_for_hour(db, machine, hour).await?;
-    let mut chunks =
-        store::chunks_begun(db, machine, hour, hour.saturating_add(Duration::HOUR)).await?;
+    let to = hour.saturating_add(Duration::HOUR);
+    let mut chunks = store::chunks_begun(db, machine, hour, to).await?;
     // What came late stays apart: it is known by when it came.
     chunks.retain(|chunk| chunk.received_at - chunk.to_at <= LATE);
     if chunks.len() < 2 {
@@ -58,7 +59,9 @@ async fn merge(db: &mut PgConnection, machine: DeviceId, hour: OffsetDateTime) -
     }
     let blocks: Vec<_> =
         chunks.iter().map(|chunk| (chunk.offset_ms, chunk.columns.clone())).collect();
-    let merged = tokio::task::spawn_blocking(move || one_of(&blocks)).await?;
+    let until = chunks.iter().map(|chunk| chunk.to_at).max().unwrap_or(to);
+    let erased = erasure::spans(db, machine, hour, until).await?;
+    let merged = tokio::task::spawn_blocking(move || one_of(&blocks, &erased)).await?;
     let samples = merged.context("a stored chunk is damaged")?;
     if samples.is_empty() || samples.len() > MAX_SAMPLES {
         return Ok(());
@@ -69,7 +72,10 @@ async fn merge(db: &mut PgConnection, machine: DeviceId, hour: OffsetDateTime) -
 }
 
 /// All samples in order, none twice, with Unix milliseconds for monotonic times.
-fn one_of(blocks: &[(i64, Vec<u8>)]) -> Result<Vec<TimedSample>, columns::ColumnsError> {
+fn one_of(
+    blocks: &[(i64, Vec<u8>)],
+    erased: &[Span],
+) -> Result<Vec<TimedSample>, columns::ColumnsError> {
     let mut all = Vec::new();
     for (offset_ms, block) in blocks {
         let decoded = columns::decode(block)?;
@@ -80,6 +86,7 @@ fn one_of(blocks: &[(i64, Vec<u8>)]) -> Result<Vec<TimedSample>, columns::Column
         );
     }
     in_order(&mut all);
+    erasure::erase(&mut all, erased);
     let timed = |taken: Taken| TimedSample {
         source: 0,
         mono_ms: u64::try_from(taken.at_ms).unwrap_or(0),

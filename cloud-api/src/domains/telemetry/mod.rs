@@ -10,6 +10,7 @@ mod jobs;
 mod measured;
 mod merge;
 mod rollup;
+mod rollup_copy;
 mod rollup_store;
 mod store;
 mod worker;

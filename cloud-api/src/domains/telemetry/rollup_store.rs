@@ -1,11 +1,11 @@
-//! SQL of roll-ups. Their columns follow from `FIELDS`, so rows travel as JSON objects.
+//! SQL of roll-ups. Their columns follow from `FIELDS`; they are read as JSON objects.
 
-use super::rollup::{Hour, Statistics, Step};
-use crate::clock::at_ms;
+use super::rollup::Hour;
+use super::rollup_copy;
 use crate::ids::{BranchId, DeviceId};
-use protocol::machine::{FIELDS, sample::FieldSpec};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use sqlx::{PgConnection, query, query_as};
+use std::sync::LazyLock;
 use time::{Duration, OffsetDateTime};
 
 /// An hour of a machine that is out of date.
@@ -136,25 +136,14 @@ pub async fn replace(
     )
     .execute(&mut *db)
     .await?;
-    // The record's columns are the table's own, in its order: nothing to name twice.
-    query!(
-        "INSERT INTO telemetry_rollups_10s SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_10s, $1)",
-        rows(dirty, &rolled.ten_seconds),
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "INSERT INTO telemetry_rollups_1m SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_1m, $1)",
-        rows(dirty, &rolled.minutes),
-    )
-    .execute(&mut *db)
-    .await?;
-    query!(
-        "INSERT INTO telemetry_rollups_1h SELECT * FROM jsonb_populate_recordset(NULL::telemetry_rollups_1h, $1)",
-        rows(dirty, &rolled.whole),
-    )
-    .execute(&mut *db)
-    .await?;
+    let steps = [&rolled.ten_seconds, &rolled.minutes, &rolled.whole];
+    for (statement, steps) in STATEMENTS.iter().zip(steps) {
+        if !steps.is_empty() {
+            let mut copy = db.copy_in_raw(statement).await?;
+            copy.send(rollup_copy::rows(dirty, steps)).await?;
+            copy.finish().await?;
+        }
+    }
     query!(
         "DELETE FROM dirty_hours WHERE machine_id = $1 AND hour = $2 AND marks = $3",
         machine,
@@ -166,43 +155,11 @@ pub async fn replace(
     Ok(())
 }
 
-fn rows(dirty: &Dirty, steps: &[Step]) -> Value {
-    steps.iter().map(|step| row(dirty, step)).collect()
-}
-
-fn row(dirty: &Dirty, step: &Step) -> Value {
-    let at = at_ms(step.start_ms).format(&time::format_description::well_known::Rfc3339);
-    let mut row = Map::from_iter([
-        ("machine_id".to_owned(), json!(dirty.machine_id)),
-        ("branch_id".to_owned(), json!(dirty.branch_id)),
-        ("at".to_owned(), json!(at.unwrap_or_default())),
-        ("samples".to_owned(), json!(step.samples)),
-    ]);
-    for (spec, statistics) in FIELDS.iter().zip(&step.fields) {
-        if statistics.count > 0 {
-            row.extend(columns(spec, statistics));
-        }
-    }
-    Value::Object(row)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "sums of an hour are far below 2^52")]
-fn columns(spec: &FieldSpec, statistics: &Statistics) -> Vec<(String, Value)> {
-    let value =
-        |name: &str, scaled: f64| (format!("{}_{name}", spec.name), json!(scaled / spec.scale));
-    let mut columns = vec![
-        (format!("{}_n", spec.name), json!(statistics.count)),
-        value("last", statistics.last.into()),
-    ];
-    if spec.is_counter {
-        columns.push(value("gain", statistics.gain as f64));
-    } else {
-        columns.push(value("avg", statistics.sum as f64 / f64::from(statistics.count)));
-        columns.push(value("min", statistics.min.into()));
-        columns.push(value("max", statistics.max.into()));
-    }
-    columns
-}
+/// By table, from the finest to the coarsest.
+static STATEMENTS: LazyLock<[String; 3]> = LazyLock::new(|| {
+    ["telemetry_rollups_10s", "telemetry_rollups_1m", "telemetry_rollups_1h"]
+        .map(rollup_copy::statement)
+});
 
 /// Machines that a branch has or had, with their codes.
 pub async fn machines_of(

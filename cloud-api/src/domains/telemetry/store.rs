@@ -232,6 +232,25 @@ pub async fn chunks_between(
     Ok(rows.fetch_all(db).await?.into_iter().map(Row::stored).collect())
 }
 
+/// The same, kept from others: who writes them anew does so one after the other.
+pub async fn hold_between(
+    db: &mut PgConnection,
+    machine: DeviceId,
+    from: OffsetDateTime,
+    to: OffsetDateTime,
+) -> sqlx::Result<Vec<Stored>> {
+    let rows = query_as!(
+        Row,
+        "SELECT received_at, edge_id, epoch, first_seq, ordinal, to_at, offset_ms, columns
+         FROM telemetry_chunks WHERE machine_id = $1 AND to_at >= $2 AND from_at < $3
+         ORDER BY received_at, edge_id, epoch, first_seq, ordinal FOR UPDATE",
+        machine.0,
+        from,
+        to,
+    );
+    Ok(rows.fetch_all(db).await?.into_iter().map(Row::stored).collect())
+}
+
 /// Chunks whose first sample is between two moments and whose dates are certain, the first first; kept from others.
 pub async fn chunks_begun(
     db: &mut PgConnection,

@@ -8,6 +8,7 @@ use super::store::{self, Stored};
 use crate::app::App;
 use crate::domains::workouts;
 use anyhow::Context;
+use futures_util::{StreamExt as _, stream};
 use protocol::machine::columns;
 use std::time::Duration as StdDuration;
 use time::{Duration, OffsetDateTime};
@@ -45,17 +46,20 @@ async fn roll_up_some(app: &App, quiet: Duration, waiting: Duration) -> anyhow::
     let mut db = app.db.acquire().await?;
     let dirty = rollup_store::dirty(&mut db, now - quiet, now - waiting, AT_ONCE).await?;
     drop(db);
+    let one = |hour: Dirty| async move {
+        if app.stop.is_cancelled() { Ok(false) } else { roll_up_hour(app, &hour).await }
+    };
+    let mut rolled = std::pin::pin!(stream::iter(dirty).map(one).buffer_unordered(SIDE_BY_SIDE));
     let mut computed = 0;
-    for hour in dirty {
-        if app.stop.is_cancelled() {
-            break;
-        }
-        computed += usize::from(roll_up_hour(app, &hour).await?);
+    while let Some(done) = rolled.next().await {
+        computed += usize::from(done?);
     }
     Ok(computed)
 }
 
 const AT_ONCE: i64 = 500;
+/// One computes while another waits for the disk.
+const SIDE_BY_SIDE: usize = 4;
 
 /// `false` if another instance is at it. What is delivered meanwhile leaves the hour dirty: its marks were
 /// read before its chunks.
