@@ -137,7 +137,7 @@ async fn with_an_account_its_workouts_and_heart_rates_go_and_what_machines_did_s
     world.send_all(world.visit()).await?;
 
     sqlx::query(
-        "UPDATE users SET erase_at = $1 WHERE id = (SELECT user_id FROM members WHERE id = $2)",
+        "UPDATE users SET erase_at = $1, erase_asked_by = 'owner' WHERE id = (SELECT user_id FROM members WHERE id = $2)",
     )
     .bind(world.api.app.clock.now())
     .bind(world.ada)

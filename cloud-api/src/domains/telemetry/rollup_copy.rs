@@ -2,6 +2,7 @@
 
 use super::rollup::{Statistics, Step};
 use super::rollup_store::Dirty;
+use crate::clock::at_ms;
 use protocol::machine::FIELDS;
 use protocol::machine::sample::FieldSpec;
 use std::fmt::Write as _;
@@ -11,7 +12,7 @@ const HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
 const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 /// Postgres counts microseconds from 2000 on.
-const YEAR_2000_MS: i64 = 946_684_800_000;
+const YEAR_2000_US: i128 = 946_684_800_000_000;
 
 /// The statement for a table of roll-ups.
 pub fn statement(table: &str) -> String {
@@ -39,7 +40,7 @@ pub fn rows(dirty: &Dirty, steps: &[Step]) -> Vec<u8> {
     for step in steps {
         bytes.extend_from_slice(&columns.to_be_bytes());
         put(&mut bytes, dirty.machine_id.0.as_bytes());
-        put(&mut bytes, &((step.start_ms - YEAR_2000_MS) * 1_000).to_be_bytes());
+        put(&mut bytes, &microseconds(step.start_ms).to_be_bytes());
         put(&mut bytes, dirty.branch_id.0.as_bytes());
         put(&mut bytes, &step.samples.to_be_bytes());
         for (spec, statistics) in FIELDS.iter().zip(&step.fields) {
@@ -48,6 +49,12 @@ pub fn rows(dirty: &Dirty, steps: &[Step]) -> Vec<u8> {
     }
     bytes.extend_from_slice(&TRAILER);
     bytes
+}
+
+/// Within the years that all other times are kept in.
+fn microseconds(unix_ms: i64) -> i64 {
+    let unix_us = at_ms(unix_ms).unix_timestamp_nanos() / 1_000;
+    i64::try_from(unix_us - YEAR_2000_US).unwrap_or(0)
 }
 
 fn put(bytes: &mut Vec<u8>, value: &[u8]) {
