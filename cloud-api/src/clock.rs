@@ -29,7 +29,7 @@ impl Clock {
 
     /// Unix milliseconds now.
     pub fn now_ms(&self) -> i64 {
-        i64::try_from(self.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+        unix_ms(self.now())
     }
 
     /// Moves this clock and all its clones.
@@ -37,6 +37,11 @@ impl Clock {
         let by_us = i64::try_from(by.whole_microseconds()).unwrap_or(i64::MAX);
         self.shift_us.fetch_add(by_us, Ordering::Relaxed);
     }
+}
+
+/// The Unix milliseconds of a moment.
+pub fn unix_ms(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
 /// The moment of some Unix milliseconds. What an edge's clock cannot have meant ends at the years 1 and 9999,

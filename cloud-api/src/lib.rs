@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod keys;
 pub mod openapi;
 pub mod outside;
+pub mod pages;
 pub mod postgres;
 pub mod router;
 pub mod secrets;

@@ -7,7 +7,7 @@ use crate::domains::{
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
-use crate::openapi;
+use crate::{openapi, pages};
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa::openapi::OpenApi;
@@ -20,7 +20,8 @@ pub fn router(app: &App) -> Router {
     let rules = Rules::of(&document).expect("every route declares what it needs");
     let gate = from_fn_with_state((app.clone(), rules), gate);
     let routes = routes.layer(gate).with_state(app.clone());
-    layers::around(routes.merge(openapi::pages(&document)), app)
+    let routes = routes.merge(openapi::pages(&document)).merge(pages::router(app));
+    layers::around(routes, app)
 }
 
 /// What the routes say of themselves, without serving them.

@@ -123,10 +123,10 @@ const PROBLEM_JSON: &str = "application/problem+json";
 /// Asked for every few seconds by monitors.
 const QUIET_ROUTES: [&str; 4] = ["/health", "/health/live", "/health/ready", "/metrics"];
 
-/// An answer with a JSON body of its own says more than we could.
+/// An answer with a JSON body of its own, or a page, says more than we could.
 fn is_explained(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-    kind.is_some_and(|kind| kind.contains("json"))
+    kind.is_some_and(|kind| kind.contains("json") || kind.starts_with("text/html"))
 }
 
 impl RequestId {

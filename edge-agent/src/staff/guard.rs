@@ -13,9 +13,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use page_kit::form::{carries, cookie, given, is_from_this_host, wants_stream};
 use std::net::IpAddr;
 use std::time::Duration;
-use subtle::ConstantTimeEq as _;
 use tokio::time::timeout;
 
 /// The cookie of a session.
@@ -41,12 +41,12 @@ pub struct Gate {
 /// Lets a request through to its handler, or answers it.
 pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     let is_fragment = request.headers().contains_key("hx-request");
-    let wants_stream = accepts_stream(request.headers());
+    let is_stream = wants_stream(request.headers());
     let path = request.uri().path().to_owned();
     let came_from = came_from(request.headers());
     let token = cookie(request.headers(), SESSION).and_then(Token::of_cookie);
     let caller = match token {
-        Some(token) => gate.staff.accounts.who(&token, !wants_stream).await,
+        Some(token) => gate.staff.accounts.who(&token, !is_stream).await,
         None => None,
     };
     let refused = match gate.check(caller.as_ref(), request).await {
@@ -68,7 +68,7 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
         Err(stopped) => stopped,
     };
     match refused {
-        Stopped::SignIn if is_fragment || wants_stream => {
+        Stopped::SignIn if is_fragment || is_stream => {
             (StatusCode::UNAUTHORIZED, [("hx-redirect", "/sign-in")]).into_response()
         }
         Stopped::SignIn => {
@@ -129,15 +129,13 @@ async fn ensure_own_form(
     const FOREIGN: &str =
         "This did not come from this page. Please go back, load it again and try once more.";
     let foreign = || refused(StatusCode::FORBIDDEN, FOREIGN);
-    if !is_same_origin(request.headers()) {
+    if !is_from_this_host(request.headers(), "https") {
         return Err(foreign());
     }
     let expected = expected.ok_or_else(foreign)?;
     let (parts, body) = request.into_parts();
     let body = form(body).await?;
-    let told = field(&body, "form_token");
-    let is_ours = told.is_some_and(|told| bool::from(told.as_bytes().ct_eq(expected.as_bytes())));
-    if !is_ours {
+    if !carries(&body, &expected) {
         return Err(foreign());
     }
     Ok((Request::from_parts(parts, Body::from(body.clone())), Some(body)))
@@ -150,13 +148,6 @@ fn came_from(headers: &HeaderMap) -> Option<String> {
     page_of(referer.strip_prefix("https://")?.strip_prefix(host)?)
 }
 
-/// What was typed, to be shown again; passwords and codes are typed anew.
-fn given(form: &[u8]) -> Vec<(String, String)> {
-    const SECRET: [&str; 5] = ["form_token", "present", "password", "again", "code"];
-    let pairs = form_urlencoded::parse(form).filter(|(key, _)| !SECRET.contains(&&**key));
-    pairs.map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
-}
-
 async fn form(body: Body) -> Result<Bytes, Stopped> {
     match timeout(FORM_TIMEOUT, to_bytes(body, MAX_FORM_BYTES)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -167,31 +158,6 @@ async fn form(body: Body) -> Result<Bytes, Stopped> {
 
 fn refused(status: StatusCode, words: &str) -> Stopped {
     Stopped::Refused(Refusal::new(status, words))
-}
-
-fn is_same_origin(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
-    let (Some(origin), Some(host)) = (text(header::ORIGIN), text(header::HOST)) else {
-        return false;
-    };
-    origin.strip_prefix("https://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
-}
-
-fn accepts_stream(headers: &HeaderMap) -> bool {
-    headers.get(header::ACCEPT).is_some_and(|value| value.as_bytes() == b"text/event-stream")
-}
-
-/// A field of a form that is not parsed yet.
-fn field(body: &[u8], name: &str) -> Option<String> {
-    let mut pairs = form_urlencoded::parse(body);
-    pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-/// The value of a cookie; of several with one name, the first.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim())
 }
 
 #[derive(Clone)]

@@ -3,8 +3,8 @@
 use super::accounts::{Caller, Permission};
 use super::app::Staff;
 use super::notes::{Note, Objection};
-use super::times;
 use askama::Template;
+use page_kit::times;
 
 /// The frame of a page.
 pub struct Layout {

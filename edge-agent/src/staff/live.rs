@@ -3,6 +3,7 @@
 use super::app::Staff;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use page_kit::form::one_line;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -84,9 +85,4 @@ where
             }
         }
     }
-}
-
-/// A carriage return ends a line of the stream, and a name may hold one.
-fn one_line(html: &str) -> String {
-    html.replace(['\r', '\n'], " ")
 }

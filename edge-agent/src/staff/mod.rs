@@ -6,8 +6,6 @@
 pub mod accounts;
 mod act;
 mod app;
-mod assets;
-mod chart;
 mod config;
 mod guard;
 mod layers;
@@ -19,7 +17,6 @@ mod recent;
 mod reply;
 mod router;
 mod server;
-mod times;
 mod work;
 
 mod devices;

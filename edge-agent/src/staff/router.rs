@@ -3,12 +3,13 @@
 use super::accounts::Permission;
 use super::app::Staff;
 use super::guard::{self, Gate};
-use super::{assets, devices, enrolment, first_start, floor_page, layers, machines, members};
+use super::{devices, enrolment, first_start, floor_page, layers, machines, members};
 use super::{settings, sign_in, sync, taps, work};
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{self, MethodRouter};
+use page_kit::assets;
 
 /// What somebody needs to be let through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,7 +66,7 @@ impl Route {
 pub fn routes() -> Vec<Route> {
     let assets = Route {
         verb: Verb::Get,
-        path: "/assets/{version}/{name}",
+        path: assets::ROUTE,
         needs: Needs::Nothing,
         handler: assets::handler(),
     };

@@ -51,13 +51,7 @@ pub async fn log_in(
     origin: Origin,
     Valid(login): Valid<Credentials>,
 ) -> Result<Json<LoggedIn>> {
-    let not_before = Instant::now() + Duration::from_millis(app.config.auth.failed_login_ms);
-    let found = prove(&app, &login, &origin).await;
-    if let Err(Error::Unauthorized(_)) = &found {
-        sleep_until(not_before).await;
-    }
-    let found = found?;
-    admit(&app, found.status)?;
+    let found = admitted(&app, &login, &origin).await?;
     let mut tx = app.db.begin().await?;
     let who = Entrant::from(found);
     let logged_in = session::open(&app, &mut tx, who, login.device.as_ref(), &origin).await?;
@@ -65,6 +59,18 @@ pub async fn log_in(
     app.forget(logged_in.user.id);
     watch::after_login(&app, logged_in.user.id).await?;
     Ok(Json(logged_in))
+}
+
+/// The user whose password it is, if they may use their account. What fails takes its time.
+pub async fn admitted(app: &App, login: &Credentials, origin: &Origin) -> Result<LoginUser> {
+    let not_before = Instant::now() + Duration::from_millis(app.config.auth.failed_login_ms);
+    let found = prove(app, login, origin).await;
+    if let Err(Error::Unauthorized(_)) = &found {
+        sleep_until(not_before).await;
+    }
+    let found = found?;
+    admit(app, found.status)?;
+    Ok(found)
 }
 
 /// The user whose password it is. An old hash is replaced.

@@ -3,6 +3,8 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
 
+pub mod browser;
+mod browser_store;
 mod callers;
 mod change_password;
 mod directory;
@@ -45,6 +47,7 @@ pub use callers::Callers;
 pub use forgot_password::WriteTo;
 pub use guessing::NoteGuessing;
 pub use jobs::ForgetLogins;
+pub use login::Credentials;
 pub use model::{Email, NewUser, Plan, Role, Status, User};
 pub use password::{Passwords, plain_text, text_block};
 pub use roster::{tell_branch, tell_everywhere};

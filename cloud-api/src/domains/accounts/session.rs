@@ -12,8 +12,8 @@ use crate::outside::mail::{self, Letter};
 use garde::Validate;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::Duration;
 use time::format_description::well_known::Rfc2822;
+use time::{Duration, OffsetDateTime};
 use utoipa::ToSchema;
 
 /// The device that somebody logs in with, as the app knows it.
@@ -68,24 +68,38 @@ pub async fn open(
     origin: &Origin,
 ) -> Result<LoggedIn> {
     let now = app.clock.now();
-    let login = LoginId::new();
-    let is_first = !login_store::has_any(db, who.user.id).await?;
-    let is_known = login_store::is_known_device(db, who.user.id, device, origin).await?;
     let expires_at = now + lifetime(app);
-    login_store::insert(db, login, who.user.id, device, origin, now, expires_at).await?;
+    let login = begin(app, db, &who.user, device, origin, expires_at).await?;
     let device_id = device.map(|device| device.id.clone());
     let keys = app.keys.user_token();
     let refresh = token::issue_refresh(who.user.id, login, device_id, &keys, now, expires_at)?;
     login_store::add_refresh(db, login, &token::digest(&refresh), now).await?;
-    let entry = audit::Entry::new("login.opened").by(who.user.id).of(who.user.organization_id);
+    answer(app, who, login, refresh)
+}
+
+/// Begins a login, without anything to show for it yet. A device that is new is told by mail.
+pub async fn begin(
+    app: &App,
+    db: &mut PgConnection,
+    user: &User,
+    device: Option<&Device>,
+    origin: &Origin,
+    expires_at: OffsetDateTime,
+) -> Result<LoginId> {
+    let now = app.clock.now();
+    let login = LoginId::new();
+    let is_first = !login_store::has_any(db, user.id).await?;
+    let is_known = login_store::is_known_device(db, user.id, device, origin).await?;
+    login_store::insert(db, login, user.id, device, origin, now, expires_at).await?;
+    let entry = audit::Entry::new("login.opened").by(user.id).of(user.organization_id);
     audit::record(db, &entry.on(login).from(origin), now).await?;
     if !is_first && !is_known {
         let device = device.and_then(|device| device.name.clone());
         let device = device.unwrap_or_else(|| "An app or a browser".to_owned());
         let when = now.format(&Rfc2822).unwrap_or_default();
-        mail::queue(app, db, &who.user.email, Letter::NewDevice { device, when }).await?;
+        mail::queue(app, db, &user.email, Letter::NewDevice { device, when }).await?;
     }
-    answer(app, who, login, refresh)
+    Ok(login)
 }
 
 /// The tokens of a login.

@@ -9,7 +9,7 @@ mod setup;
 mod store;
 
 pub use model::Branch;
-pub use settings::{SETTINGS, in_force, set};
+pub use settings::{SETTINGS, all_in_force, in_force, set};
 pub use setup::{BranchRecord, BranchSetup};
 pub use store::{by_id, by_name, is_time_zone, only, record, settings, today};
 

@@ -1,7 +1,9 @@
 //! Settings of a branch, one by one; checked by the code that the branch reads them with.
 
+use super::model::Branch;
 use super::store;
 use crate::domains::edges::registry_changed;
+use crate::http::auth::Scope;
 use crate::http::{Error, Result};
 use crate::ids::BranchId;
 use protocol::access::BranchSettings;
@@ -64,15 +66,28 @@ pub async fn in_force(
     branch: BranchId,
     time_zone: &str,
 ) -> sqlx::Result<BranchSettings> {
-    let mut pairs: Vec<(String, String)> = store::settings(db, branch)
-        .await?
-        .into_iter()
-        .map(|(key, value)| (key, value.to_string()))
-        .collect();
+    Ok(read(store::settings(db, branch).await?, time_zone))
+}
+
+/// The branches of a scope by name, each with all of its settings.
+pub async fn all_in_force(
+    db: &mut PgConnection,
+    scope: Scope<'_>,
+) -> sqlx::Result<Vec<(Branch, BranchSettings)>> {
+    let all = store::with_settings(db, scope).await?.into_iter();
+    let read = all.map(|(branch, settings)| {
+        let settings = read(settings, &branch.time_zone);
+        (branch, settings)
+    });
+    Ok(read.collect())
+}
+
+fn read(settings: impl IntoIterator<Item = (String, Value)>, time_zone: &str) -> BranchSettings {
+    let mut pairs: Vec<(String, String)> =
+        settings.into_iter().map(|(key, value)| (key, value.to_string())).collect();
     pairs.push(("time_zone".to_owned(), Value::from(time_zone).to_string()));
     let pairs = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str()));
-    let (settings, _) = BranchSettings::of(pairs);
-    Ok(settings)
+    BranchSettings::of(pairs).0
 }
 
 /// Years of holidays fit, and a page of changes holds many.

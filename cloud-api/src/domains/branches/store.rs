@@ -3,6 +3,7 @@
 use super::model::Branch;
 use super::setup::{BranchRecord, BranchSetup};
 use crate::domains::joining::Joining;
+use crate::http::auth::Scope;
 use crate::http::{Error, Result};
 use crate::ids::{BranchId, OrganizationId};
 use serde_json::{Map, Value};
@@ -132,6 +133,29 @@ pub async fn settings(
     let rows = query!("SELECT key, value FROM branch_settings WHERE branch_id = $1", branch.0);
     let rows = rows.fetch_all(db).await?.into_iter();
     Ok(rows.map(|row| (row.key, row.value)).collect())
+}
+
+/// The branches of a scope by name, each with what was set.
+pub async fn with_settings(
+    db: &mut PgConnection,
+    scope: Scope<'_>,
+) -> sqlx::Result<Vec<(Branch, Map<String, Value>)>> {
+    let (organization, branches) = scope.parameters();
+    let rows = query!(
+        r#"SELECT id AS "id: BranchId", organization_id AS "organization_id: OrganizationId", name,
+                  site_no, time_zone,
+                  (SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM branch_settings
+                   WHERE branch_id = branches.id) AS "settings!: Json<Map<String, Value>>"
+           FROM branches WHERE organization_id = $1 OR id = ANY($2) ORDER BY name, id"#,
+        organization,
+        &branches,
+    );
+    let rows = rows.fetch_all(db).await?.into_iter().map(|row| {
+        let (id, organization_id) = (row.id, row.organization_id);
+        let (name, site_no, time_zone) = (row.name, row.site_no, row.time_zone);
+        (Branch { id, organization_id, name, site_no, time_zone }, row.settings.0)
+    });
+    Ok(rows.collect())
 }
 
 /// Which branches.

@@ -76,6 +76,15 @@ impl LiveFloor {
         self.read().get(&branch).map(|branch| (branch.received_at, branch.state.floor.clone()))
     }
 
+    /// By how much a branch's wall clock was ahead when its edge told last (milliseconds), and whether it was synchronised.
+    pub fn clock(&self, branch: BranchId) -> Option<(i64, bool)> {
+        let branches = self.read();
+        let branch = branches.get(&branch)?;
+        let told_ms = i64::try_from(branch.received_at.unix_timestamp_nanos() / 1_000_000).ok()?;
+        let stamp = &branch.state.stamp;
+        Some((stamp.wall_ms.saturating_sub(told_ms), stamp.synced))
+    }
+
     /// Of some devices, those that the branch has not told of yet.
     pub fn unknown(&self, branch: BranchId, devices: &[LiveDevice]) -> Vec<DeviceId> {
         let branches = self.read();

@@ -10,7 +10,8 @@ use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
 use serde::{Deserialize, Serialize};
-use time::{Date, Duration};
+use sqlx::PgConnection;
+use time::{Date, Duration, OffsetDateTime};
 use utoipa::{IntoParams, ToSchema};
 
 time::serde::format_description!(pub day, Date, "[year]-[month]-[day]");
@@ -120,15 +121,25 @@ pub async fn read_session_analytics(
         let message = "is after `to`, or more than two years before it".to_owned();
         return Err(Error::Field { field: "from", code: "invalid", message });
     }
-    hours::sum_up(&mut db, branch, app.clock.now()).await?;
     let span = Span { branch, from, to };
-    let sums = store::sums(&mut db, &span).await?;
-    let hours = store::hours_of_week(&mut db, &span).await?;
+    known.answer(&of_span(&mut db, &span, app.clock.now()).await?)
+}
+
+/// When members came within a span, with the hours up to now.
+pub async fn of_span(
+    db: &mut PgConnection,
+    span: &Span,
+    now: OffsetDateTime,
+) -> Result<SessionAnalytics> {
+    let Span { branch, from, to } = *span;
+    hours::sum_up(db, branch, now).await?;
+    let sums = store::sums(db, span).await?;
+    let hours = store::hours_of_week(db, span).await?;
     let mut peak_hours = hours.clone();
     peak_hours.sort_by(|one, other| other.inside.total_cmp(&one.inside));
     peak_hours.truncate(PEAKS);
-    let (weekday, hour) = store::hour_now(&mut db, branch, app.clock.now()).await?;
-    let analytics = SessionAnalytics {
+    let (weekday, hour) = store::hour_now(db, branch, now).await?;
+    Ok(SessionAnalytics {
         branch_id: branch,
         from,
         to,
@@ -138,9 +149,8 @@ pub async fn read_session_analytics(
         forecast: forecast(&hours, weekday, hour),
         peak_hours,
         hours,
-        days: store::days(&mut db, &span).await?,
-    };
-    known.answer(&analytics)
+        days: store::days(db, span).await?,
+    })
 }
 
 const USUAL: Duration = Duration::days(89);

@@ -12,6 +12,12 @@ pub struct Span {
     pub to: Date,
 }
 
+/// An hour of a day.
+pub struct HourOfDay {
+    pub hour: i32,
+    pub inside: f64,
+}
+
 /// Over the whole span.
 pub struct Sums {
     pub sessions: i64,
@@ -71,6 +77,24 @@ pub async fn days(db: &mut PgConnection, span: &Span) -> sqlx::Result<Vec<DayOfU
         span.branch.0,
         span.from,
         span.to,
+    )
+    .fetch_all(db)
+    .await
+}
+
+/// How many were inside in each hour of a day at a branch, on average over the hour.
+pub async fn hours_of_day(
+    db: &mut PgConnection,
+    branch: BranchId,
+    day: Date,
+) -> sqlx::Result<Vec<HourOfDay>> {
+    query_as!(
+        HourOfDay,
+        r#"SELECT extract(hour FROM hour)::integer AS "hour!", inside_s::float8 / 3600 AS "inside!"
+         FROM visit_hours WHERE branch_id = $1 AND hour >= $2::date AND hour < $2::date + 1
+         ORDER BY hour"#,
+        branch.0,
+        day,
     )
     .fetch_all(db)
     .await

@@ -16,8 +16,16 @@ mod present;
 mod queue;
 mod start;
 mod store;
+mod use_store;
 
+pub use analytics::{HourOfWeek, SessionAnalytics, of_span};
+pub use analytics_store::{HourOfDay, Span, hour_now, hours_of_day};
+pub use ask::ask;
 pub use hours::SumUp;
+pub use model::{Certainty, PresentSession};
+pub use present::PresentFilter;
+pub use store::present;
+pub use use_store::{Hold, Use, holds, inside_by_branch, use_of_machines};
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;

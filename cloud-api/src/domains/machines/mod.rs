@@ -7,10 +7,13 @@ mod availability;
 mod collection;
 mod item;
 mod model;
+mod now;
 mod store;
 mod telemetry;
 
-pub use model::Machine;
+pub use model::{Availability, Machine};
+pub use now::{MachineNow, now};
+pub use store::name;
 
 use crate::app::App;
 use crate::http::{Caller, Error, Result};

@@ -5,7 +5,7 @@ use crate::domains::devices::MachineType;
 use crate::http::Place;
 use crate::http::auth::Scope;
 use crate::ids::{BranchId, DeviceId};
-use sqlx::{PgConnection, query_as};
+use sqlx::{PgConnection, query_as, query_scalar};
 
 /// Which machines to list.
 pub struct Wanted<'a> {
@@ -70,4 +70,11 @@ pub async fn by_id(
     )
     .fetch_optional(db)
     .await
+}
+
+/// What a machine is called, unless it was removed.
+pub async fn name(db: &mut PgConnection, id: DeviceId) -> sqlx::Result<Option<String>> {
+    query_scalar!("SELECT name FROM devices WHERE id = $1 AND removed_at IS NULL", id.0)
+        .fetch_optional(db)
+        .await
 }

@@ -2,7 +2,9 @@
 
 use super::store;
 use crate::app::App;
+use crate::domains::branches::Branch;
 use crate::domains::{branches, machines};
+use crate::http::auth::Scope;
 use crate::http::{Caller, Error, Path, Result};
 use crate::ids::TagId;
 use anyhow::Context;
@@ -10,6 +12,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use qrcode::{Color, EcLevel, QrCode};
+use sqlx::PgConnection;
 use std::fmt::Write as _;
 
 /// Get a label to print, 50 mm wide: the code, and below it what it is for.
@@ -30,6 +33,24 @@ pub async fn read_tag_label(
     };
     let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, svg(&tag.token, &place)?))
+}
+
+/// The labels of a branch to print, those of its entrances first.
+pub async fn labels(db: &mut PgConnection, branch: &Branch) -> Result<Vec<String>> {
+    let scope = Scope::Branches(std::slice::from_ref(&branch.id));
+    let tags = store::list(db, scope, None, None, None, i64::MAX).await?;
+    let mut labels = Vec::new();
+    for tag in tags {
+        let place = match tag.machine_id {
+            Some(machine) => machines::name(db, machine).await?,
+            None => Some(branch.name.clone()),
+        };
+        if let Some(place) = place {
+            labels.push((tag.machine_id.is_some(), svg(&tag.token, &place)?));
+        }
+    }
+    labels.sort_by_key(|(is_of_machine, _)| *is_of_machine);
+    Ok(labels.into_iter().map(|(_, svg)| svg).collect())
 }
 
 /// Scratched labels are read with a quarter of the code gone.

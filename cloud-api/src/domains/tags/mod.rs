@@ -9,6 +9,7 @@ mod label;
 mod model;
 mod store;
 
+pub use label::labels;
 pub use model::{Tag, TagKind};
 pub use store::by_token;
 

@@ -3,7 +3,7 @@
 use super::certificates::Certificate;
 use crate::front_door::tls::Given;
 use crate::staff::app::Staff;
-use crate::staff::times;
+use page_kit::times;
 use time::OffsetDateTime;
 
 /// What is listed of them.

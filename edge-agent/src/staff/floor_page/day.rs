@@ -1,9 +1,9 @@
 //! How many were inside through the day.
 
 use crate::staff::app::Staff;
-use crate::staff::chart::Line;
 use crate::staff::recent::SLOT_MS;
-use crate::staff::times;
+use page_kit::chart::Line;
+use page_kit::times;
 
 /// The day so far.
 pub struct Day {
@@ -39,7 +39,10 @@ impl Day {
                 _ => hours.push((hour, *people)),
             }
         }
-        Self { svg: Line { points: &points, ticks: &ticks, label: &label }.svg(), hours }
+        Self {
+            svg: Line { points: &points, beside: &[], ticks: &ticks, label: &label }.svg(),
+            hours,
+        }
     }
 }
 

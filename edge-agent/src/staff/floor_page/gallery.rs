@@ -4,15 +4,8 @@ use super::pieces::{self, Counts, Inside};
 use crate::floor::{FloorView, MachineView};
 use crate::staff::app::Staff;
 use askama::Template;
-use std::collections::HashMap;
+use page_kit::told::Piece;
 use std::sync::{Arc, Mutex, PoisonError};
-
-/// A piece as it is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Piece {
-    name: Arc<str>,
-    html: Arc<str>,
-}
 
 /// The pieces of the last picture: for who may see names, and for who may not.
 #[derive(Default)]
@@ -68,43 +61,4 @@ fn piece(name: &str, shown: &impl Template) -> Piece {
         String::new()
     });
     Piece { name: name.into(), html: html.into() }
-}
-
-/// What a listener was told last.
-#[derive(Default)]
-pub struct Told(HashMap<Arc<str>, Arc<str>>);
-
-impl Told {
-    /// The pieces that are not as they were told; `None` if all are.
-    pub fn changed(&mut self, pieces: &[Piece]) -> Option<String> {
-        let mut told = String::new();
-        for piece in pieces {
-            let known = self.0.get(&piece.name);
-            if known.is_some_and(|known| Arc::ptr_eq(known, &piece.html) || *known == piece.html) {
-                continue;
-            }
-            told.push_str(&piece.html);
-            self.0.insert(Arc::clone(&piece.name), Arc::clone(&piece.html));
-        }
-        Some(told).filter(|told| !told.is_empty())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn piece_of(name: &str, html: &str) -> Piece {
-        Piece { name: name.into(), html: html.into() }
-    }
-
-    #[test]
-    fn a_listener_is_told_what_is_new_to_it_and_nothing_else() {
-        let (bike, rower) = (piece_of("bike", "<li>free"), piece_of("rower", "<li>free"));
-        let mut told = Told::default();
-
-        assert_eq!(told.changed(&[bike.clone(), rower.clone()]).unwrap(), "<li>free<li>free");
-        assert_eq!(told.changed(&[bike.clone(), piece_of("rower", "<li>free")]), None);
-        assert_eq!(told.changed(&[bike, piece_of("rower", "<li>busy")]).unwrap(), "<li>busy");
-    }
 }

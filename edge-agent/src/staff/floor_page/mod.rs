@@ -14,7 +14,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use day::Day;
-use gallery::Told;
+use page_kit::told::Told;
 use pieces::{Counts, Inside, Tile};
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ async fn live(State(staff): State<Staff>, caller: Caller) -> Response {
     let render = move || {
         let seen = of.floor.watch().borrow().clone();
         let pieces = of.gallery.of(&of, caller.role.may(Permission::SeeMembers), &seen);
-        told.changed(&pieces)
+        told.changed(&*pieces)
     };
     stream(staff, caller.session, Piece { event: "floor", changed, every: Duration::ZERO, render })
 }

@@ -3,8 +3,8 @@
 use crate::floor::{FloorView, MachineView};
 use crate::staff::app::Staff;
 use crate::staff::machines::{figure, holder, state_words};
-use crate::staff::{chart, times};
 use askama::Template;
+use page_kit::{chart, times};
 use protocol::ids::DeviceId;
 
 /// Points of a machine's small line, and how far it goes back.

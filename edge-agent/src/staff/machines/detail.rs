@@ -4,13 +4,13 @@ use super::words::{field_words, figure, state_words};
 use crate::floor::{FloorView, MachineView};
 use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
-use crate::staff::chart::Line;
 use crate::staff::layout::Layout;
 use crate::staff::recent::{Said, Track};
 use crate::staff::reply::{Refusal, Reply, html};
-use crate::staff::times;
 use askama::Template;
 use axum::extract::{Path, State};
+use page_kit::chart::Line;
+use page_kit::times;
 
 #[derive(Template)]
 #[template(path = "machine.html")]
@@ -114,7 +114,7 @@ fn chart(staff: &Staff, track: &Track) -> Option<Chart> {
         .rev()
         .step_by(12)
         .map(|(at_ms, value)| (times::clock(&zone, wall(*at_ms)), format!("{value:.1}")));
-    let svg = Line { points: &points, ticks: &ticks, label: &label }.svg();
+    let svg = Line { points: &points, beside: &[], ticks: &ticks, label: &label }.svg();
     Some(Chart { title, svg, rows: rows.collect() })
 }
 

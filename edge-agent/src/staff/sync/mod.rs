@@ -8,10 +8,10 @@ use super::layout::Layout;
 use super::live::{Piece, stream};
 use super::reply::{Reply, html};
 use super::router::{Needs, Route};
-use super::times;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
+use page_kit::times;
 use state::Group;
 use std::time::Duration;
 

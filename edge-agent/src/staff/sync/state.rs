@@ -4,8 +4,8 @@ use crate::ops::status::Status;
 use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
 use crate::staff::layout::roster_age_ms;
-use crate::staff::times;
 use crate::uplink::link::{Lane, LinkStatus};
+use page_kit::times;
 
 /// Some lines under a title.
 pub struct Group {

@@ -3,7 +3,7 @@
 use crate::staff::accounts::{Caller, Permission};
 use crate::staff::app::Staff;
 use crate::staff::recent::TapSeen;
-use crate::staff::times;
+use page_kit::times;
 use protocol::mqtt::payloads::{DecisionAction, DecisionOutcome};
 
 /// A row of the log.

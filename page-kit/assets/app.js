@@ -1,5 +1,5 @@
-// What the page does beyond htmx: it tells when the gateway is away, goes to the sign-in when the session has ended,
-// and sends a form once. Everything else works without scripts.
+// What pages do beyond htmx: they tell when the gateway or the cloud is away, go to the sign-in when the session has ended,
+// and send a form once. Everything else works without scripts.
 (function () {
   "use strict";
   var offline = document.getElementById("offline");
@@ -14,7 +14,7 @@
   document.body.addEventListener("htmx:afterOnLoad", function () { tell("request", false); });
   document.body.addEventListener("htmx:sseClose", function (event) {
     if (event.detail && event.detail.type === "message") {
-      location.assign("/sign-in?next=" + encodeURIComponent(location.pathname));
+      location.assign(document.body.dataset.signIn + "?next=" + encodeURIComponent(location.pathname));
     }
   });
   // A form is sent once, however often its button is pressed.

@@ -1,6 +1,5 @@
 //! Style sheet and scripts, built in. Their address holds a hash of their bytes, so browsers keep them for ever.
 
-use super::app::Staff;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,11 +18,11 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const IMAGE: &str = "image/svg+xml";
 
 const ASSETS: [Asset; 5] = [
-    Asset { name: "app.css", kind: CSS, bytes: include_bytes!("../../assets/app.css") },
-    Asset { name: "app.js", kind: SCRIPT, bytes: include_bytes!("../../assets/app.js") },
-    Asset { name: "htmx.js", kind: SCRIPT, bytes: include_bytes!("../../assets/htmx.min.js") },
-    Asset { name: "sse.js", kind: SCRIPT, bytes: include_bytes!("../../assets/htmx-sse.min.js") },
-    Asset { name: "icon.svg", kind: IMAGE, bytes: include_bytes!("../../assets/icon.svg") },
+    Asset { name: "app.css", kind: CSS, bytes: include_bytes!("../assets/app.css") },
+    Asset { name: "app.js", kind: SCRIPT, bytes: include_bytes!("../assets/app.js") },
+    Asset { name: "htmx.js", kind: SCRIPT, bytes: include_bytes!("../assets/htmx.min.js") },
+    Asset { name: "sse.js", kind: SCRIPT, bytes: include_bytes!("../assets/htmx-sse.min.js") },
+    Asset { name: "icon.svg", kind: IMAGE, bytes: include_bytes!("../assets/icon.svg") },
 ];
 
 /// Changes with every byte of any of them.
@@ -40,8 +39,11 @@ pub fn url(name: &str) -> String {
     format!("/assets/{}/{name}", *VERSION)
 }
 
+/// The route of [`handler`].
+pub const ROUTE: &str = "/assets/{version}/{name}";
+
 /// `/assets/{version}/{name}`: exactly the names above.
-pub fn handler() -> MethodRouter<Staff> {
+pub fn handler<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
     axum::routing::get(serve)
 }
 

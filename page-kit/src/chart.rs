@@ -25,6 +25,8 @@ const TOP: f64 = 10.0;
 pub struct Line<'a> {
     /// The points, from left to right.
     pub points: &'a [(f64, f64)],
+    /// Another line to compare with; may be empty.
+    pub beside: &'a [(f64, f64)],
     /// Words below the axis, with their places from 0 to 1.
     pub ticks: &'a [(f64, String)],
     /// What it shows, for who does not see it.
@@ -40,7 +42,8 @@ impl Line<'_> {
 
     fn drawn(&self, size: Size) -> String {
         let Size { class, width, height, every } = size;
-        let top = nice_above(self.points.iter().map(|point| point.1).fold(2.0, f64::max));
+        let top = self.points.iter().chain(self.beside).map(|point| point.1);
+        let top = nice_above(top.fold(2.0, f64::max));
         let x = |place: f64| LEFT + place.clamp(0.0, 1.0) * (width - LEFT - RIGHT);
         let y = |value: f64| TOP + (1.0 - (value / top).clamp(0.0, 1.0)) * (height - TOP - BOTTOM);
         let label = escaped(self.label);
@@ -70,6 +73,11 @@ impl Line<'_> {
                 "<text class=\"tick\" x=\"{at:.1}\" y=\"{below}\" text-anchor=\"{anchor}\">{word}</text>"
             );
         }
+        if !self.beside.is_empty() {
+            let points: Vec<_> =
+                self.beside.iter().map(|at| format!("{:.1},{:.1}", x(at.0), y(at.1))).collect();
+            let _ = write!(svg, "<polyline class=\"usual\" points=\"{}\"/>", points.join(" "));
+        }
         if let (Some(first), Some(last)) = (self.points.first(), self.points.last()) {
             let mut path = String::new();
             for (place, value) in self.points {
@@ -86,6 +94,35 @@ impl Line<'_> {
         svg.push_str("</svg>");
         svg
     }
+}
+
+/// A week by hours, Monday first: the fuller an hour, the darker its field.
+pub fn week(inside: &[[f64; 24]; 7], label: &str) -> String {
+    const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+    let most = inside.iter().flatten().copied().fold(0.0, f64::max).max(f64::MIN_POSITIVE);
+    let label = escaped(label);
+    let mut svg =
+        format!("<svg class=\"week\" viewBox=\"0 0 300 128\" role=\"img\" aria-label=\"{label}\">");
+    let mut top = 2;
+    for (day, hours) in DAYS.iter().zip(inside) {
+        let _ = write!(svg, "<text class=\"tick\" x=\"0\" y=\"{}\">{day}</text>", top + 12);
+        let mut left = 34;
+        for inside in hours {
+            let share = (inside / most).clamp(0.0, 1.0);
+            let _ = write!(
+                svg,
+                "<rect class=\"field\" x=\"{left}\" y=\"{top}\" width=\"10\" height=\"14\"/>\
+                 <rect class=\"full\" x=\"{left}\" y=\"{top}\" width=\"10\" height=\"14\" fill-opacity=\"{share:.2}\"/>"
+            );
+            left += 11;
+        }
+        top += 16;
+    }
+    for (left, hour) in [(34, "0"), (100, "6"), (166, "12"), (232, "18")] {
+        let _ = write!(svg, "<text class=\"tick\" x=\"{left}\" y=\"126\">{hour}</text>");
+    }
+    svg.push_str("</svg>");
+    svg
 }
 
 /// A line without axes that fills its place from side to side; nothing of fewer than two values. What changes little
@@ -133,13 +170,22 @@ mod tests {
     #[test]
     fn a_chart_has_its_words_and_nothing_of_a_script() {
         let ticks = [(0.5, "<b>noon</b>".to_owned())];
-        let chart = Line { points: &[(0.0, 1.0), (1.0, 7.0)], ticks: &ticks, label: "\"people\"" };
+        let chart = Line {
+            points: &[(0.0, 1.0), (1.0, 7.0)],
+            beside: &[(0.0, 6.0)],
+            ticks: &ticks,
+            label: "\"people\"",
+        };
 
         let svg = chart.svg();
 
         assert!(svg.contains("aria-label=\"&quot;people&quot;\"") && svg.contains("&lt;b&gt;noon"));
         assert!(svg.contains(">8</text>"), "the axis ends at a round number: {svg}");
-        assert!(Line { points: &[], ticks: &[], label: "" }.svg().ends_with("</svg></div>"));
+        assert!(
+            Line { points: &[], beside: &[], ticks: &[], label: "" }
+                .svg()
+                .ends_with("</svg></div>")
+        );
     }
 
     #[test]
