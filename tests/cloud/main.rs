@@ -7,6 +7,7 @@ mod branch_admin;
 mod branch_devices;
 mod changes;
 mod commands;
+mod console;
 mod contract;
 mod dead_letters;
 mod decisions;

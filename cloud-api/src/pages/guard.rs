@@ -104,7 +104,8 @@ impl Gate {
     }
 
     async fn check(&self, who: Option<&Who>, request: Request) -> Result<Request, Stopped> {
-        self.count(who, &request).await?;
+        let from = request.extensions().get::<ClientAddress>().copied();
+        self.count(who, from).await?;
         let own = &self.pages.app.config.http.public_url;
         let is_own_page = self.pages.cookies.is_own_page(request.headers(), own);
         // Pages that may call the API by CORS are not ours: they read nothing here.
@@ -136,10 +137,10 @@ impl Gate {
     }
 
     /// Against the limits that calls of the API are counted by.
-    async fn count(&self, who: Option<&Who>, request: &Request) -> Result<(), Refusal> {
+    async fn count(&self, who: Option<&Who>, from: Option<ClientAddress>) -> Result<(), Refusal> {
         let rule =
             Rule { access: Access::Public, limit: None, is_idempotent: false, is_counted: true };
-        let (app, from) = (&self.pages.app, request.extensions().get::<ClientAddress>().copied());
+        let app = &self.pages.app;
         let counted = match who {
             Some(who) => app.rates.user(app, &rule, &who.caller, self.route).await,
             None => app.rates.anonymous(app, &rule, from, self.route).await,

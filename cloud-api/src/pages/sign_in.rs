@@ -16,7 +16,6 @@ use axum::response::{IntoResponse as _, Response};
 use garde::Validate as _;
 use page_kit::form::is_own_path;
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 /// The routes.
 pub fn routes() -> Vec<Route> {
@@ -50,7 +49,7 @@ struct Wanted {
 #[derive(Deserialize)]
 struct Given {
     email: String,
-    password: Zeroizing<String>,
+    password: String,
     #[serde(default)]
     code: String,
     #[serde(default)]
@@ -109,8 +108,7 @@ async fn sign_in(
 ) -> Reply {
     let Given { email, password, code, next } = given;
     let code = Some(code.trim().to_owned()).filter(|code| !code.is_empty());
-    let credentials =
-        Credentials { email: email.clone(), password: password.to_string(), device: None, code };
+    let credentials = Credentials { email: email.clone(), password, device: None, code };
     let signed_in = match credentials.validate() {
         Ok(()) => browser::sign_in(&pages.app, &credentials, &origin).await,
         Err(report) => Err(Error::Invalid(report)),

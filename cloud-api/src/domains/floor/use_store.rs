@@ -50,7 +50,7 @@ pub async fn holds(db: &mut PgConnection, branch: BranchId) -> sqlx::Result<Vec<
          LEFT JOIN members ON members.id = links.member_id
          LEFT JOIN LATERAL (SELECT at FROM device_statuses WHERE device_id = devices.id
                             ORDER BY at DESC LIMIT 1) AS said ON true
-         WHERE devices.branch_id = $1 AND kind = 'machine' AND removed_at IS NULL"#,
+         WHERE devices.branch_id = $1 AND kind = 'machine' AND devices.removed_at IS NULL"#,
         branch.0,
     )
     .fetch_all(db)

@@ -102,13 +102,13 @@ impl Floor {
         for machine in &machines {
             counts.machines.add(machine.availability);
         }
-        let names: HashMap<_, _> =
+        let called: HashMap<_, _> =
             machines.iter().map(|one| (one.machine.id, one.machine.name.as_str())).collect();
         let named = people.iter().filter(|_| may_name);
         let inside = Inside {
             branch: id,
             count,
-            people: named.map(|stay| person(stay, &names, zone)).collect(),
+            people: named.map(|stay| person(stay, &called, zone)).collect(),
             is_cut: i64::try_from(people.len()).unwrap_or(0) < count,
             may_name,
             is_update,
