@@ -9,4 +9,5 @@ mod live;
 mod looks;
 mod machines;
 mod members;
+mod operators;
 mod signing_in;

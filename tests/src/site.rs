@@ -263,19 +263,26 @@ impl Site {
 
     /// Adds somebody who works there; e-mail address and password.
     pub async fn staff(&self) -> Result<(String, String)> {
+        self.person(Role::Staff).await
+    }
+
+    /// Adds somebody who can log in; staff work at the branch.
+    pub async fn person(&self, role: Role) -> Result<(String, String)> {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
         let password = "a password of staff".to_owned();
         let cheap = Auth { hash_memory_kib: 8, hash_passes: 1, ..Auth::default() };
         let new = NewUser {
             organization: self.organization,
             email: email.parse()?,
-            name: "Staff".to_owned(),
-            role: Role::Staff,
+            name: if role == Role::Admin { "Robin Ortega" } else { "Staff" }.to_owned(),
+            role,
             password_hash: Some(Passwords::new(&cheap)?.hash(password.clone()).await?),
         };
         let mut tx = self.db.begin().await?;
         let user = accounts::insert(&mut tx, &new, Clock::system().now()).await?;
-        accounts::add_to_branch(&mut tx, user.id, self.branch).await?;
+        if role == Role::Staff {
+            accounts::add_to_branch(&mut tx, user.id, self.branch).await?;
+        }
         tx.commit().await?;
         Ok((email, password))
     }

@@ -43,9 +43,11 @@ impl Cookies {
         self.set(response, self.visitor, value, "");
     }
 
-    /// Both are over.
-    pub fn expire(self, response: &mut Response) {
+    pub fn expire_session(self, response: &mut Response) {
         self.set(response, self.session, "", "; Max-Age=0");
+    }
+
+    pub fn expire_visitor(self, response: &mut Response) {
         self.set(response, self.visitor, "", "; Max-Age=0");
     }
 

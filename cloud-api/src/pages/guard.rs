@@ -50,7 +50,8 @@ pub async fn admit(State(gate): State<Gate>, request: Request, next: Next) -> Re
         Ok(mut request) => {
             request.extensions_mut().insert(who.clone());
             let mut response = next.run(request).await;
-            let Some(refusal) = response.extensions_mut().remove::<Refusal>() else {
+            let refusal = response.extensions_mut().remove::<Refusal>();
+            let Some(refusal) = refusal.or_else(|| unreadable(&response)) else {
                 return response;
             };
             Stopped::Refused(refusal)
@@ -159,6 +160,14 @@ async fn ensure_own_form(request: Request, expected: Option<String>) -> Result<R
         return Err(foreign().into());
     }
     Ok(Request::from_parts(parts, Body::from(body)))
+}
+
+/// Extractors refuse without a page.
+fn unreadable(response: &Response) -> Option<Refusal> {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_refused = response.status().is_client_error() && !is_page;
+    is_refused.then(|| Refusal::new(response.status(), "This address or form cannot be read."))
 }
 
 fn foreign() -> Refusal {

@@ -123,7 +123,7 @@ async fn sign_in(
         browser::sign_out(&pages.app, &former.caller, &origin).await?;
     }
     let mut response = see(target(&next));
-    pages.cookies.expire(&mut response);
+    pages.cookies.expire_visitor(&mut response);
     pages.cookies.set_session(&mut response, &signed_in.cookie);
     Ok(response)
 }
@@ -136,6 +136,6 @@ fn target(next: &str) -> &str {
 async fn sign_out(State(pages): State<Pages>, origin: Origin, who: Who) -> Reply {
     browser::sign_out(&pages.app, &who.caller, &origin).await?;
     let mut response: Response = see("/console/sign-in");
-    pages.cookies.expire(&mut response);
+    pages.cookies.expire_session(&mut response);
     Ok(response)
 }

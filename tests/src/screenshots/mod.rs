@@ -1,4 +1,6 @@
-//! Pictures of every page of a branch on a busy day, for people to look at (`make screenshots`).
+//! Pictures of every page of a branch on a busy day, and of the operators', for people to look at (`make screenshots`).
+
+mod operators;
 
 use crate::browser::{self, Browser, Gym, PEOPLE, PHONE, Scheme, TABLET, Width};
 use crate::mqtt::Connection;
@@ -62,7 +64,14 @@ pub async fn take(folder: &Path) -> Result<()> {
     browser.go(&format!("/members/{}", browser::member_id(0))).await?;
     browser.press("Wait for the card").await?;
     browser.sees("Present the card").await?;
-    each(&browser, folder, "work", "/work").await
+    each(&browser, folder, "work", "/work").await?;
+    operators::take(folder).await
+}
+
+/// Takes those of the operators' page alone.
+pub async fn take_operators(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)?;
+    operators::take(folder).await
 }
 
 /// Some of those who are inside are given machines, and something is written down.
