@@ -155,14 +155,16 @@ pub fn kind_words(kind: MachineType) -> &'static str {
 
 /// How a machine looks (a class of the style sheet), and the words for it.
 pub fn state_words(availability: Availability) -> (&'static str, &'static str) {
-    match availability {
-        Availability::Available => ("is-free", "Free"),
-        Availability::InUse => ("is-busy", "In use"),
-        Availability::OutOfOrder => ("is-broken", "Not usable"),
-        Availability::Offline => ("is-gone", "Not connected"),
-        Availability::Unknown => ("is-gone", "Unknown"),
-    }
+    let known = STATES.iter().find(|(one, ..)| *one == availability);
+    known.map_or(("is-busy", "In use"), |(_, look, words)| (*look, *words))
 }
+
+const STATES: [(Availability, &str, &str); 4] = [
+    (Availability::Available, "is-free", "Free"),
+    (Availability::OutOfOrder, "is-broken", "Not usable"),
+    (Availability::Offline, "is-gone", "Not connected"),
+    (Availability::Unknown, "is-gone", "Unknown"),
+];
 
 fn person(stay: &PresentSession, names: &HashMap<DeviceId, &str>, zone: &LocalTime) -> Person {
     let machine = stay.machine_id.and_then(|id| names.get(&id)).copied().unwrap_or_default();

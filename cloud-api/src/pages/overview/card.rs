@@ -67,12 +67,17 @@ struct View<'a> {
 
 impl Machines {
     pub fn add(&mut self, availability: Availability) {
-        *match availability {
-            Availability::Available => &mut self.free,
-            Availability::InUse => &mut self.in_use,
-            Availability::OutOfOrder => &mut self.out_of_order,
-            Availability::Offline => &mut self.offline,
-            Availability::Unknown => &mut self.unknown,
+        let is = |one| availability == one;
+        *if is(Availability::Available) {
+            &mut self.free
+        } else if is(Availability::OutOfOrder) {
+            &mut self.out_of_order
+        } else if is(Availability::Offline) {
+            &mut self.offline
+        } else if is(Availability::Unknown) {
+            &mut self.unknown
+        } else {
+            &mut self.in_use
         } += 1;
     }
 
