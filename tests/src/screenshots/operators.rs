@@ -34,7 +34,7 @@ pub(super) async fn take(folder: &Path) -> Result<()> {
     for (picture, path) in [
         ("operators-branches", "/console"),
         ("operators-branch", branch.as_str()),
-        ("operators-machine", &format!("{branch}/machines/rower-1")),
+        ("operators-machine", format!("{branch}/machines/rower-1").as_str()),
     ] {
         each(&browser, folder, picture, path).await?;
     }
