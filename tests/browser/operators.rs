@@ -20,7 +20,7 @@ async fn branches_change_on_one_screen_without_a_reload() -> Result<()> {
     browser.sees_in(&card, "1 in use").await?;
     chain.check_in().await?;
     browser.sees_in(&card, "1 inside").await?;
-    browser.sees_in("#sums", "1 inside now").await?;
+    browser.sees_in("#sums li:nth-child(3)", "1").await?;
     bike.close().await?;
     browser.sees_in(&card, "0 in use").await?;
 
@@ -74,9 +74,8 @@ async fn a_machine_is_taken_out_of_use_and_the_gateway_restarts_only_if_somebody
 -> Result<()> {
     let chain = Chain::open("Ada Lovelace").await?;
     let browser = chain.signed_in().await?;
-    browser.go(&chain.branch()).await?;
 
-    browser.press("bike-1").await?;
+    browser.go(&format!("{}/machines/bike-1", chain.branch())).await?;
     browser.press("Take it out of use").await?;
     browser.press("Out of use").await?;
     browser.sees("The machine is told to take nobody.").await?;
