@@ -80,6 +80,8 @@ id! {
     ScanId,
     /// A label or sticker that members scan.
     TagId,
+    /// Something that was reported about a machine.
+    MachineReportId,
     /// Something that a user said.
     FeedbackId,
     /// A file of a user.

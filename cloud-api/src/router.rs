@@ -2,8 +2,8 @@
 
 use crate::app::App;
 use crate::domains::{
-    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, scans,
-    tags, telemetry, users, watch, workouts,
+    accounts, body, branches, devices, edges, files, floor, joining, machines, members,
+    organizations, privacy, scans, tags, telemetry, users, watch, workouts,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
@@ -41,10 +41,12 @@ fn api() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(accounts::router())
         .merge(machines::router())
+        .merge(devices::router())
         .merge(floor::router())
         .merge(tags::router())
         .merge(members::router())
         .merge(joining::router())
+        .merge(organizations::router())
         .merge(branches::router())
         .merge(users::router())
         .merge(body::router())

@@ -163,7 +163,8 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
     if !path.contains('{') {
         return Ok(None);
     }
-    if path.starts_with("/api/v1/machines/{id}") {
+    if path.starts_with("/api/v1/machines/{id}") || path.starts_with("/api/v1/admin/machines/{id}")
+    {
         let code = format!("rower-{}", uuid::Uuid::now_v7().simple());
         let machine = gym.machine(api, &gym.branch, &code, MachineType::Cardio).await?;
         let query = "?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m";
@@ -175,10 +176,19 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
         let login: uuid::Uuid = newest.fetch_one(&api.app.db).await?;
         return Ok(filler(path, login.to_string()));
     }
-    if path == "/api/v1/admin/branches/{id}" {
+    if path.starts_with("/api/v1/admin/readers/{id}") {
+        let reader = gym.reader(api, &gym.branch, "reader").await?;
+        return Ok(filler(path, reader.to_string()));
+    }
+    if path == "/api/v1/admin/organizations/{id}" {
+        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
+        return Ok(filler(path, third.organization.to_string()));
+    }
+    if path.starts_with("/api/v1/admin/branches/{id}") {
         // Admins see all branches of theirs; a third organization has its own.
         let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        return Ok(filler(path, third.branch.id.to_string()));
+        let nobody = uuid::Uuid::now_v7().to_string();
+        return Ok(filler(&path.replace("{user_id}", &nobody), third.branch.id.to_string()));
     }
     if path.starts_with("/api/v1/admin/users/{id}") {
         let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;

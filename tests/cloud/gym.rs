@@ -74,6 +74,22 @@ impl Gym {
         Ok(member)
     }
 
+    /// Adds a reader; the end of its code is random.
+    pub async fn reader(&self, api: &Api, at: &Branch, code: &str) -> Result<DeviceId> {
+        let new = NewDevice {
+            code: format!("{code}-{}", uuid::Uuid::now_v7().simple()).parse()?,
+            kind: DeviceKind::Reader,
+            name: code.to_owned(),
+            machine_type: None,
+            bridge: None,
+            topics: Vec::new(),
+        };
+        let mut db = api.app.db.begin().await?;
+        let (device, _) = devices::add(&mut db, at.id, &new, api.app.clock.now()).await?;
+        db.commit().await?;
+        Ok(device.id)
+    }
+
     /// Adds a machine.
     pub async fn machine(
         &self,

@@ -1,16 +1,17 @@
 //! Machines over REST: who sees which, and pages.
 
 use crate::gym::Gym;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use axum::body::Body;
 use axum::http::Request;
 use cloud_api::domains::accounts::Role;
 use cloud_api::domains::devices::MachineType;
-use cloud_api::ids::{DeviceId, EdgeId};
+use cloud_api::domains::members;
+use cloud_api::ids::{BranchId, DeviceId, EdgeId, MemberId};
 use protocol::sync::entry::DeviceState;
 use protocol::sync::state::{Floor, LiveDevice, LiveState, Position};
 use protocol::time::Stamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::api::Api;
 
 /// A gym with a machine at each branch, and another gym.
@@ -32,6 +33,44 @@ async fn scene() -> Result<Scene> {
 }
 
 impl Scene {
+    /// Somebody with the app who may train at a branch, or at all.
+    async fn trains(&self, at: Option<BranchId>) -> Result<(MemberId, String)> {
+        let token = self.gym.token(&self.api, Role::Member, &[]).await?;
+        let me = self.api.get("/api/v1/users/profile", Some(&token)).await?.json()?;
+        let user = me["id"].as_str().context("no id")?.parse()?;
+        let member = self.gym.member(&self.api, "Ada", at).await?.id;
+        members::set_user(&mut *self.api.app.db.acquire().await?, member, user).await?;
+        Ok((member, token))
+    }
+
+    async fn lend(&self, member: MemberId) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO links (id, member_id, machine_id, branch_id, started_at)
+             VALUES ($1, $2, $3, $4, now())",
+        )
+        .bind(uuid::Uuid::now_v7())
+        .bind(member.0)
+        .bind(self.here.0)
+        .bind(self.gym.branch.id.0)
+        .execute(&self.api.app.db)
+        .await?;
+        Ok(())
+    }
+
+    async fn wait(&self, member: MemberId, place: i32) -> Result<()> {
+        sqlx::query(
+            "INSERT INTO queue_entries (machine_id, place, member_id, branch_id)
+             VALUES ($1, $2, $3, $4)",
+        )
+        .bind(self.here.0)
+        .bind(place)
+        .bind(member.0)
+        .bind(self.gym.branch.id.0)
+        .execute(&self.api.app.db)
+        .await?;
+        Ok(())
+    }
+
     async fn status(&self, path: &str, token: Option<&str>) -> Result<u16> {
         Ok(self.api.get(path, token).await?.status.as_u16())
     }
@@ -102,11 +141,58 @@ async fn to_another_organization_the_machines_are_not_there() -> Result<()> {
 }
 
 #[tokio::test]
-async fn members_may_not_read_machines_here() -> Result<()> {
+async fn to_who_trains_nowhere_the_machines_are_not_there() -> Result<()> {
     let scene = scene().await?;
     let token = scene.gym.token(&scene.api, Role::Member, &[]).await?;
 
-    assert_eq!(scene.reads(Some(&token)).await?, [403; 4]);
+    assert_eq!(scene.reads(Some(&token)).await?, [404, 404, 404, 403]);
+    let list = scene.api.get("/api/v1/machines", Some(&token)).await?.json()?;
+    assert!(codes(&list).is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn members_see_the_machines_of_branches_where_they_may_train() -> Result<()> {
+    let scene = scene().await?;
+    let token = scene.trains(Some(scene.gym.branch.id)).await?.1;
+    let everywhere = scene.trains(None).await?.1;
+    let there = format!("/api/v1/machines/{}", scene.there);
+
+    assert_eq!(scene.reads(Some(&token)).await?, [200, 200, 200, 403]);
+    assert_eq!(scene.status(&there, Some(&token)).await?, 404);
+    assert_eq!(scene.status(&there, Some(&everywhere)).await?, 200);
+    let path = format!("/api/v1/machines/availability?branch_id={}", scene.gym.other.id);
+    assert_eq!(scene.status(&path, Some(&token)).await?, 404);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_member_sees_who_has_a_machine_and_their_own_place_in_its_queue() -> Result<()> {
+    let scene = scene().await?;
+    let branch = scene.gym.branch.id;
+    let (ada, ada_token) = scene.trains(Some(branch)).await?;
+    let (bob, bob_token) = scene.trains(Some(branch)).await?;
+    let (eve, eve_token) = scene.trains(Some(branch)).await?;
+    let now = scene.api.app.clock.now();
+    scene.api.app.live.keep(branch, EdgeId::new(), floor(scene.here, DeviceState::Idle), now);
+    let path = format!("/api/v1/machines/{}", scene.here);
+    let read = async |token: &str| scene.api.get(&path, Some(token)).await?.json();
+
+    assert_eq!(read(&ada_token).await?["availability"], "available");
+    scene.lend(ada).await?;
+    scene.wait(bob, 1).await?;
+    scene.wait(eve, 2).await?;
+    let (ada, eve) = (read(&ada_token).await?, read(&eve_token).await?);
+    assert_eq!((&ada["availability"], &ada["is_mine"]), (&json!("in_use"), &json!(true)));
+    assert_eq!((&eve["is_taken"], &eve["is_mine"]), (&json!(true), &json!(false)));
+    assert_eq!((&eve["waiting"], &eve["position"]), (&json!(2), &json!(2)));
+    assert_eq!(ada["position"], Value::Null);
+
+    sqlx::query("DELETE FROM links").execute(&scene.api.app.db).await?;
+    sqlx::query("UPDATE queue_entries SET place = place - 1").execute(&scene.api.app.db).await?;
+    let bob = read(&bob_token).await?;
+    assert_eq!((&bob["availability"], &bob["position"]), (&json!("offered"), &json!(0)));
+    assert_eq!(bob["waiting"], 1);
     Ok(())
 }
 
@@ -177,7 +263,7 @@ async fn a_machine_that_its_branch_calls_busy_is_in_use_until_the_branch_falls_s
     let scene = scene().await?;
     let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
     let now = scene.api.app.clock.now();
-    scene.api.app.live.keep(scene.gym.branch.id, EdgeId::new(), busy(scene.here), now);
+    scene.api.app.live.keep(scene.gym.branch.id, EdgeId::new(), floor(scene.here, DeviceState::InUse), now);
     let read = || async {
         let page = scene.api.get("/api/v1/machines/availability", Some(&token)).await?.json()?;
         anyhow::Ok(page["items"][0]["availability"].clone())
@@ -189,9 +275,8 @@ async fn a_machine_that_its_branch_calls_busy_is_in_use_until_the_branch_falls_s
     Ok(())
 }
 
-/// A floor with one machine in use.
-fn busy(machine: DeviceId) -> LiveState {
-    let state = DeviceState::InUse;
+/// A floor with one machine.
+fn floor(machine: DeviceId, state: DeviceState) -> LiveState {
     LiveState {
         boot: 1,
         n: 1,

@@ -31,6 +31,12 @@ impl Config {
             ("edges.access_token_s", self.edges.access_token_s.into()),
             ("edges.conflict_silence_s", self.edges.conflict_silence_s.into()),
             ("edges.batch_concurrency", self.edges.batch_concurrency as u64),
+            ("machines.heartbeat_s", self.machines.heartbeat_s.into()),
+            ("machines.missed_beats", self.machines.missed_beats.into()),
+            (
+                "machines.reports_before_out_of_use",
+                self.machines.reports_before_out_of_use.into(),
+            ),
             ("telemetry.retention_days", self.telemetry.retention_days.into()),
             ("privacy.export_days", self.privacy.export_days.into()),
             ("retention.activity_days", self.retention.activity_days.into()),

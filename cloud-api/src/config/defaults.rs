@@ -2,7 +2,7 @@
 
 use super::{
     Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
-    LogFormat, Mail, MailCarrier, Privacy, Retention, Service, Telemetry, Watch,
+    LogFormat, Machines, Mail, MailCarrier, Privacy, Retention, Service, Telemetry, Watch,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -126,7 +126,14 @@ impl Default for Edges {
             conflict_silence_s: 15,
             handover_s: 2,
             batch_concurrency: 4,
+            silent_after_min: 10,
         }
+    }
+}
+
+impl Default for Machines {
+    fn default() -> Self {
+        Self { heartbeat_s: 30, missed_beats: 3, reports_before_out_of_use: 2 }
     }
 }
 

@@ -28,6 +28,7 @@ pub struct Config {
     pub external: ExternalIssuer,
     pub redis: Redis,
     pub edges: Edges,
+    pub machines: Machines,
     pub telemetry: Telemetry,
     pub privacy: Privacy,
     pub retention: Retention,
@@ -253,6 +254,20 @@ pub struct Edges {
     pub handover_s: u32,
     /// Batches that are unpacked and applied at the same time; others wait.
     pub batch_concurrency: usize,
+    /// Minutes without a word after which a branch counts as silent and its staff are written to; 0 writes to nobody.
+    pub silent_after_min: u32,
+}
+
+/// `[machines]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Machines {
+    /// How often machines without a gateway tell of themselves.
+    pub heartbeat_s: u32,
+    /// After so many missed beats such a machine is offline.
+    pub missed_beats: u32,
+    /// So many members who report a fault within a day put a machine out of use until staff have looked.
+    pub reports_before_out_of_use: u32,
 }
 
 /// `[telemetry]`
@@ -339,6 +354,13 @@ impl Config {
     pub fn private_postgres_dir(&self) -> PathBuf {
         let below_state = || self.service.state_dir.join("postgres");
         self.database.private_dir.clone().unwrap_or_else(below_state)
+    }
+}
+
+impl Machines {
+    /// How long a machine may be silent.
+    pub fn silence(&self) -> time::Duration {
+        time::Duration::seconds(i64::from(self.heartbeat_s) * i64::from(self.missed_beats))
     }
 }
 

@@ -76,12 +76,13 @@ impl Rule {
     fn of(path: &str, operation: &Value) -> anyhow::Result<Self> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let mut headers = parameters.filter(|one| one["in"] == "header");
+        let access = Access::of(&operation["security"])?;
         Ok(Self {
-            access: Access::of(&operation["security"])?,
             limit: RouteLimit::of(&operation[rate::EXTENSION])?,
             is_idempotent: headers.any(|one| one["name"] == super::idempotency::HEADER),
-            // Monitors and edges have limits of their own.
-            is_counted: path.starts_with("/api/"),
+            // Monitors, edges and machines have limits of their own.
+            is_counted: path.starts_with("/api/") && access != Access::Device,
+            access,
         })
     }
 }

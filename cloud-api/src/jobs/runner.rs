@@ -3,7 +3,9 @@
 use super::Job;
 use super::queue::{self, MAX_ATTEMPTS, Taken};
 use crate::app::App;
-use crate::domains::{accounts, edges, files, floor, privacy, sessions, telemetry, workouts};
+use crate::domains::{
+    accounts, edges, files, floor, machines, privacy, sessions, telemetry, workouts,
+};
 use crate::events::{log, outbox};
 use crate::http::idempotency;
 use crate::outside::mail;
@@ -50,6 +52,7 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::minutes(1), &sessions::Pass).await?;
     every(app, Duration::minutes(10), &floor::SumUp).await?;
     every(app, Duration::seconds(2), &sessions::Provisional).await?;
+    every(app, Duration::seconds(10), &machines::MissBeats).await?;
     every(app, Duration::HOUR, &edges::ForgetExpired).await?;
     every(app, Duration::HOUR, &idempotency::ForgetAnswers).await?;
     every(app, Duration::HOUR, &accounts::ForgetLogins).await?;
@@ -99,6 +102,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         sessions::Pass::KIND => start::<sessions::Pass>(app, job).await,
         floor::SumUp::KIND => start::<floor::SumUp>(app, job).await,
         sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,
+        machines::MissBeats::KIND => start::<machines::MissBeats>(app, job).await,
         edges::ExpireCommands::KIND => start::<edges::ExpireCommands>(app, job).await,
         edges::ForgetExpired::KIND => start::<edges::ForgetExpired>(app, job).await,
         idempotency::ForgetAnswers::KIND => start::<idempotency::ForgetAnswers>(app, job).await,

@@ -10,8 +10,16 @@ use uuid::Uuid;
 
 type Args = Map<String, Value>;
 
-const REQUESTS: [&str; 7] =
-    ["check_in", "check_out", "link", "unlink", "enqueue", "dequeue", "adopt"];
+const REQUESTS: [&str; 8] = [
+    "check_in",
+    "check_out",
+    "link",
+    "unlink",
+    "enqueue",
+    "dequeue",
+    "adopt",
+    "out_of_order",
+];
 
 /// Carries a request to the branch out; what came of it, as the cloud is told. Nothing, if the command is none.
 pub(super) async fn carry_out(floor: Option<&Floor>, command: &Command) -> Option<CommandReport> {
@@ -20,8 +28,7 @@ pub(super) async fn carry_out(floor: Option<&Floor>, command: &Command) -> Optio
         let detail = Some(json!({ "code": "invalid_args" }).to_string());
         return Some(CommandReport { outcome: Outcome::Failed, detail });
     };
-    let is_of_cloud = command.args.get("by").is_some_and(|by| by == "cloud");
-    let by = if is_of_cloud { Asker::Cloud } else { Asker::App };
+    let by = asker(&command.args);
     let id: Option<Uuid> = argument(&command.args, "id");
     let (outcome, detail) = match floor.ask_as(by, request, id).await {
         Ok(answer) => (Outcome::Done, told(&answer)),
@@ -29,6 +36,16 @@ pub(super) async fn carry_out(floor: Option<&Floor>, command: &Command) -> Optio
         Err(refusal) => (Outcome::Failed, json!({ "code": refusal.code() })),
     };
     Some(CommandReport { outcome, detail: Some(detail.to_string()) })
+}
+
+/// Staff who act by way of the cloud have a name; the journal keeps it.
+fn asker(args: &Args) -> Asker {
+    let is_of_cloud = args.get("by").is_some_and(|by| by == "cloud");
+    match argument::<String>(args, "name") {
+        Some(name) => Asker::Staff { id: argument(args, "staff"), name },
+        None if is_of_cloud => Asker::Cloud,
+        None => Asker::App,
+    }
 }
 
 /// Nothing, if this is no request or one of its arguments is missing.
@@ -48,6 +65,11 @@ fn request(command: &str, args: &Args) -> Option<FloorRequest> {
         }
         "enqueue" => FloorRequest::Enqueue { member: member()?, machine: machine()? },
         "dequeue" => FloorRequest::Dequeue { member: member()?, machine: machine()? },
+        "out_of_order" => FloorRequest::OutOfOrder {
+            machine: machine()?,
+            is_out: argument(args, "is_out")?,
+            reason: argument(args, "reason"),
+        },
         "adopt" => FloorRequest::Adopt {
             sessions: argument(args, "sessions")?,
             links: argument(args, "links")?,

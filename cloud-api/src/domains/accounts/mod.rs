@@ -42,6 +42,7 @@ mod store;
 mod throttle;
 mod token;
 mod verify_email;
+mod work;
 
 pub use callers::Callers;
 pub use forgot_password::WriteTo;
@@ -54,6 +55,7 @@ pub use roster::{tell_branch, tell_everywhere};
 pub use store::hold;
 pub use throttle::Throttle;
 pub use token::Tokens;
+pub use work::{Worker, put_to_work, take_from_work, workers};
 
 use crate::app::App;
 use crate::domains::{members, organizations};

@@ -6,6 +6,7 @@ mod item;
 mod model;
 mod settings;
 mod setup;
+mod staff;
 mod store;
 
 pub use model::Branch;
@@ -28,6 +29,8 @@ pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(collection::list_branch_records, collection::create_branch))
         .routes(routes!(item::read_branch, item::update_branch))
+        .routes(routes!(staff::list_branch_staff))
+        .routes(routes!(staff::add_branch_staff, staff::remove_branch_staff))
 }
 
 /// The number of no branch: codes with it are good in all.

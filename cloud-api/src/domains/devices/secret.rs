@@ -4,10 +4,25 @@ use anyhow::Context;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
+use serde::Serialize;
 use std::fmt;
+use utoipa::ToSchema;
 
 /// A random secret of 160 bits as text.
 pub struct Secret(String);
+
+/// What a device logs in with: shown now and never again.
+#[derive(Serialize, ToSchema)]
+pub struct NewSecret {
+    #[schema(example = "f3Jq0iYF2xv2Ck8mYv0S9m1kQbE")]
+    secret: String,
+}
+
+impl From<Secret> for NewSecret {
+    fn from(secret: Secret) -> Self {
+        Self { secret: secret.0 }
+    }
+}
 
 impl Secret {
     pub fn generate() -> anyhow::Result<Self> {

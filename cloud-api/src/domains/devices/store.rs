@@ -151,3 +151,89 @@ pub async fn place_reader(
     .await?;
     Ok(())
 }
+
+/// Keeps others from changing a device until the transaction ends.
+pub async fn hold(db: &mut PgConnection, id: DeviceId) -> sqlx::Result<()> {
+    query!("SELECT id FROM devices WHERE id = $1 FOR NO KEY UPDATE", id.0)
+        .fetch_optional(db)
+        .await?;
+    Ok(())
+}
+
+pub async fn set_secret(
+    db: &mut PgConnection,
+    id: DeviceId,
+    secret_sha256: &[u8; 32],
+) -> sqlx::Result<()> {
+    query!("UPDATE devices SET secret_sha256 = $2 WHERE id = $1", id.0, secret_sha256)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Nobody logs in as it any more. What kind of device it was.
+pub async fn remove(
+    db: &mut PgConnection,
+    id: DeviceId,
+    now: OffsetDateTime,
+) -> sqlx::Result<DeviceKind> {
+    query_scalar!(
+        r#"UPDATE devices SET removed_at = $2, enabled = false, secret_sha256 = NULL WHERE id = $1
+         RETURNING kind AS "kind: DeviceKind""#,
+        id.0,
+        now,
+    )
+    .fetch_one(db)
+    .await
+}
+
+/// Where a machine is that may log in, and the hash of its secret.
+pub async fn login(
+    db: &mut PgConnection,
+    id: DeviceId,
+) -> sqlx::Result<Option<(BranchId, Vec<u8>)>> {
+    let found = query!(
+        r#"SELECT branch_id, secret_sha256 AS "secret_sha256!" FROM devices
+         WHERE id = $1 AND kind = 'machine' AND removed_at IS NULL AND enabled
+             AND secret_sha256 IS NOT NULL"#,
+        id.0,
+    );
+    Ok(found.fetch_optional(db).await?.map(|row| (row.branch_id, row.secret_sha256)))
+}
+
+/// What was said of a machine: in use or out of it, and why.
+#[derive(Debug)]
+pub struct Condition<'a> {
+    pub machine: DeviceId,
+    pub is_out: bool,
+    pub reason: Option<&'a str>,
+    /// When it was said; what was said later counts.
+    pub at_ms: i64,
+}
+
+/// Whether it is another than before.
+pub async fn set_condition(
+    db: &mut PgConnection,
+    condition: &Condition<'_>,
+    now: OffsetDateTime,
+) -> sqlx::Result<bool> {
+    let changed = query_scalar!(
+        r#"WITH before AS (
+             SELECT id, out_of_use_since IS NOT NULL AS was_out FROM devices
+             WHERE id = $1 AND removed_at IS NULL AND COALESCE(condition_at_ms, 0) <= $5
+             FOR NO KEY UPDATE
+         )
+         UPDATE devices
+         SET out_of_use_since = CASE WHEN $2 THEN COALESCE(out_of_use_since, $4) END,
+             out_of_use_reason = CASE WHEN $2 THEN COALESCE($3, out_of_use_reason) END,
+             condition_at_ms = $5
+         FROM before WHERE devices.id = before.id
+         RETURNING before.was_out <> $2 AS "changed!""#,
+        condition.machine.0,
+        condition.is_out,
+        condition.reason,
+        now,
+        condition.at_ms,
+    );
+    Ok(changed.fetch_optional(db).await?.unwrap_or(false))
+}

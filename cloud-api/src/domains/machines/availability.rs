@@ -1,9 +1,10 @@
 //! `/machines/availability`: which machines are free right now. Read from memory, fed by the branches' edges.
 
 use super::model::{Availability, Machine, Sort};
+use super::sight::Sight;
+use super::state::{MachineState, states};
 use super::store;
 use crate::app::App;
-use crate::domains::branches;
 use crate::domains::devices::MachineType;
 use crate::domains::edges;
 use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Problem, Query, Result};
@@ -11,10 +12,8 @@ use crate::ids::{BranchId, DeviceId};
 use axum::extract::State;
 use axum::response::Response;
 use garde::Validate;
-use protocol::sync::entry::DeviceState;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-use time::OffsetDateTime;
+use std::collections::{BTreeMap, HashMap};
 use utoipa::{IntoParams, ToSchema};
 
 /// Which branch.
@@ -45,30 +44,22 @@ pub struct MachineAvailability {
     pub code: String,
     #[schema(example = "Treadmill 1")]
     pub name: String,
+    /// As painted on the machine.
+    #[schema(example = "12")]
+    pub number: Option<String>,
     #[serde(rename = "type")]
     pub kind: MachineType,
-    pub availability: Availability,
-    /// What the machine last said of itself: `idle`, `in_use`, `paused`, `finished`, `out_of_order` or
-    /// `offline`; null if it never did.
-    #[schema(value_type = Option<String>, example = "in_use")]
-    pub state: Option<DeviceState>,
-    /// What is wrong, in the machine's own words.
-    pub error: Option<String>,
-    /// When it measured something last.
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub sampled_at: Option<OffsetDateTime>,
-    /// When its branch was heard last. Half a minute later its machines are `unknown`.
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub heard_at: Option<OffsetDateTime>,
+    #[serde(flatten)]
+    pub state: MachineState,
 }
 
-/// Tell which machines of the caller's branches are free right now.
+/// Tell which machines are free right now, at branches where the caller may train or works.
 #[utoipa::path(get, path = "/machines/availability", tag = "machines", params(AvailabilityQuery, PageQuery),
-    security(("bearer" = ["read:machines"])), responses(
+    security(("bearer" = ["read:workouts"])), responses(
     (status = 200, body = AvailabilityPage),
     (status = 304, description = "the same as what `If-None-Match` names"),
     (status = 404, body = Problem, content_type = "application/problem+json",
-     description = "`not_found`, also for branches that the caller does not work at")))]
+     description = "`not_found`, also for branches where the caller neither trains nor works")))]
 pub async fn read_availability(
     State(app): State<App>,
     caller: Caller,
@@ -78,11 +69,12 @@ pub async fn read_availability(
 ) -> Result<Response> {
     let after: Option<(String, DeviceId)> = page.after()?;
     let mut db = app.db.acquire().await?;
+    let sight = Sight::of(&mut db, &caller, app.clock.now()).await?;
     if let Some(branch) = query.branch_id {
-        branches::visible(&mut db, &caller, branch).await?;
+        sight.check(&mut db, branch).await?;
     }
     let wanted = store::Wanted {
-        scope: caller.scope(),
+        scope: sight.scope(),
         branch: query.branch_id,
         machine_type: None,
         sort: Sort::Name,
@@ -90,12 +82,14 @@ pub async fn read_availability(
         rows: i64::MAX,
     };
     let machines = store::list(&mut db, wanted).await?;
+    let mut states = states(&app, &mut db, &sight, &machines).await?;
     drop(db);
     edges::watch(&app, machines.iter().map(|machine| machine.branch_id)).await?;
-    let mut machines: Vec<_> = machines.into_iter().map(|machine| tell(&app, machine)).collect();
+    let tell = |machine| MachineAvailability::of(machine, &mut states);
+    let mut machines: Vec<_> = machines.into_iter().filter_map(tell).collect();
     let mut counts = BTreeMap::new();
     for machine in &machines {
-        *counts.entry(machine.availability).or_default() += 1;
+        *counts.entry(machine.state.availability).or_default() += 1;
     }
     // In the order of the comparison here, which is not that of every database.
     machines.sort_unstable_by_key(MachineAvailability::place);
@@ -104,33 +98,13 @@ pub async fn read_availability(
     known.answer(&AvailabilityPage { page, counts })
 }
 
-/// Edges tell of their floor at least every few seconds.
-const HEARD_FOR: time::Duration = time::Duration::seconds(30);
-
-fn tell(app: &App, machine: Machine) -> MachineAvailability {
-    let Machine { id, branch_id, code, name, kind, .. } = machine;
-    let heard_at = app.live.branch(branch_id).map(|(at, _)| at);
-    let is_heard = heard_at.is_some_and(|at| app.clock.now() - at <= HEARD_FOR);
-    let live = app.live.device(branch_id, id);
-    let state = live.as_ref().map(|live| live.state);
-    let availability = Availability::of(state, is_heard);
-    let sampled_at = live.as_ref().and_then(|live| live.sample.as_ref()).map(|(at, _)| *at);
-    let error = live.and_then(|live| live.error);
-    MachineAvailability {
-        id,
-        branch_id,
-        code,
-        name,
-        kind,
-        availability,
-        state,
-        error,
-        sampled_at,
-        heard_at,
-    }
-}
-
 impl MachineAvailability {
+    fn of(machine: Machine, states: &mut HashMap<DeviceId, MachineState>) -> Option<Self> {
+        let state = states.remove(&machine.id)?;
+        let Machine { id, branch_id, code, name, number, kind, .. } = machine;
+        Some(Self { id, branch_id, code, name, number, kind, state })
+    }
+
     fn place(&self) -> (String, DeviceId) {
         (self.name.clone(), self.id)
     }

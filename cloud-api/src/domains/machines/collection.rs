@@ -1,9 +1,9 @@
 //! `/machines`: list.
 
 use super::model::{Machine, Sort};
+use super::sight::Sight;
 use super::store;
 use crate::app::App;
-use crate::domains::branches;
 use crate::domains::devices::MachineType;
 use crate::http::{Caller, IfNoneMatch, Page, PageQuery, Query, Result};
 use crate::ids::BranchId;
@@ -32,9 +32,9 @@ pub struct MachineFilter {
     pub sort: Sort,
 }
 
-/// List the machines of the caller's branches.
+/// List the machines of branches where the caller may train or works.
 #[utoipa::path(get, path = "/machines", tag = "machines", params(MachineFilter, PageQuery),
-    security(("bearer" = ["read:machines"])), responses(
+    security(("bearer" = ["read:workouts"])), responses(
     (status = 200, body = Page<Machine>),
     (status = 304, description = "the same as what `If-None-Match` names")))]
 pub async fn list_machines(
@@ -45,11 +45,12 @@ pub async fn list_machines(
     known: IfNoneMatch,
 ) -> Result<Response> {
     let mut db = app.db.acquire().await?;
+    let sight = Sight::of(&mut db, &caller, app.clock.now()).await?;
     if let Some(branch) = filter.branch_id {
-        branches::visible(&mut db, &caller, branch).await?;
+        sight.check(&mut db, branch).await?;
     }
     let wanted = store::Wanted {
-        scope: caller.scope(),
+        scope: sight.scope(),
         branch: filter.branch_id,
         machine_type: filter.machine_type,
         sort: filter.sort,

@@ -1,19 +1,27 @@
-//! Machines as apps see them: which there are, whether they are free, what they measured. Staff see those of
-//! their branches, admins all of their organization, and nobody a heart rate.
+//! Machines as apps see them: which there are, whether they are free, what they measured. Members see those of branches
+//! where they may train, staff those of their branches, admins all of their organization, and nobody a heart rate.
 
 #![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
 
 mod availability;
+mod beat;
+mod beat_store;
 mod collection;
+mod condition;
 mod item;
+mod maintenance;
 mod model;
-mod now;
+mod report_store;
+mod sight;
+mod state;
 mod store;
 mod telemetry;
 
-pub use model::{Availability, Machine};
-pub use now::{MachineNow, now};
-pub use store::name;
+pub use beat::MissBeats;
+pub use condition::follow;
+pub use model::Machine;
+pub use sight::Sight;
+pub use state::MachineState;
 
 use crate::app::App;
 use crate::http::{Caller, Error, Result};
@@ -27,6 +35,9 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(collection::list_machines))
         .routes(routes!(availability::read_availability))
         .routes(routes!(item::read_machine))
+        .routes(routes!(beat::take_heartbeat))
+        .routes(routes!(maintenance::report_maintenance))
+        .routes(routes!(maintenance::list_machine_reports))
         .routes(routes!(telemetry::read_machine_telemetry))
 }
 

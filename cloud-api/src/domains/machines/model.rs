@@ -22,6 +22,18 @@ pub struct Machine {
     /// What it is for.
     #[serde(rename = "type")]
     pub kind: MachineType,
+    /// As painted on the machine.
+    #[schema(example = "12")]
+    pub number: Option<String>,
+    /// Maker and type.
+    #[schema(example = "Runner T7")]
+    pub model: Option<String>,
+    /// Words to find it by.
+    #[schema(example = json!(["legs"]))]
+    pub tags: Vec<String>,
+    /// Where in the branch.
+    #[schema(example = "Hall 2, window side")]
+    pub location: Option<String>,
     /// May connect.
     pub enabled: bool,
     /// When it was registered.
@@ -35,8 +47,10 @@ pub struct Machine {
 pub enum Availability {
     /// Ready for the next.
     Available,
-    /// Somebody trains on it, or has paused.
+    /// Somebody trains on it, has paused, or has taken it.
     InUse,
+    /// Free, and kept for the first of those who wait.
+    Offered,
     /// Broken, or switched off by staff.
     OutOfOrder,
     /// The branch does not hear it.
@@ -88,6 +102,16 @@ impl Availability {
             Some(DeviceState::Offline) | None => Self::Offline,
         }
     }
+
+    /// The same where somebody may have taken it, or it is kept for somebody.
+    #[must_use]
+    pub fn or_taken(self, is_taken: bool, is_offered: bool) -> Self {
+        match self {
+            Self::Available if is_taken => Self::InUse,
+            Self::Available if is_offered => Self::Offered,
+            other => other,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -98,6 +122,13 @@ mod tests {
     fn a_paused_machine_is_in_use_and_a_finished_one_is_free() {
         assert_eq!(Availability::of(Some(DeviceState::Paused), true), Availability::InUse);
         assert_eq!(Availability::of(Some(DeviceState::Finished), true), Availability::Available);
+    }
+
+    #[test]
+    fn what_somebody_has_taken_is_in_use_and_what_is_kept_is_offered() {
+        assert_eq!(Availability::Available.or_taken(true, true), Availability::InUse);
+        assert_eq!(Availability::Available.or_taken(false, true), Availability::Offered);
+        assert_eq!(Availability::OutOfOrder.or_taken(true, false), Availability::OutOfOrder);
     }
 
     #[test]

@@ -200,3 +200,27 @@ pub async fn told(
     .fetch_all(db)
     .await
 }
+
+/// Where a member has a right today, by the day there; one that is frozen counts too.
+pub async fn branches_now(
+    db: &mut PgConnection,
+    member: MemberId,
+    now: OffsetDateTime,
+) -> sqlx::Result<Vec<BranchId>> {
+    query_scalar!(
+        r#"SELECT DISTINCT branches.id AS "id!: BranchId"
+         FROM memberships JOIN members ON members.id = member_id
+         JOIN branches ON branches.organization_id = members.organization_id
+         WHERE member_id = $1 AND removed_at IS NULL
+             AND ($2::timestamptz AT TIME ZONE time_zone)::date >= valid_from
+             AND (valid_until IS NULL
+                  OR ($2::timestamptz AT TIME ZONE time_zone)::date <= valid_until)
+             AND (is_everywhere OR EXISTS (
+                 SELECT FROM membership_branches
+                 WHERE membership_id = memberships.id AND branch_id = branches.id))"#,
+        member.0,
+        now,
+    )
+    .fetch_all(db)
+    .await
+}

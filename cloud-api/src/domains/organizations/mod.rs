@@ -2,6 +2,7 @@
 //! its NTAG 424 cards prove themselves with, which are kept sealed.
 
 mod model;
+mod own;
 mod store;
 mod sun;
 
@@ -9,12 +10,21 @@ pub use model::Organization;
 pub use store::{branches, by_name, exists, only};
 pub use sun::{SUN_KEYS, SunKeys, check_secrets, sealed_sun_keys, set_sun_keys, sun_keys};
 
+use crate::app::App;
 use crate::http::Result;
 use crate::ids::OrganizationId;
 use anyhow::Context;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use zeroize::Zeroizing;
+
+pub fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(own::list_organizations))
+        .routes(routes!(own::read_organization, own::update_organization))
+}
 
 /// Makes an organization, and the key its card numbers are hashed under.
 pub async fn create(

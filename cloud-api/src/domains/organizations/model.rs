@@ -3,8 +3,9 @@
 use crate::ids::OrganizationId;
 
 /// A gym operator.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
 pub struct Organization {
     pub id: OrganizationId,
+    #[schema(example = "Iron & Co")]
     pub name: String,
 }

@@ -37,6 +37,17 @@ pub async fn only(db: &mut PgConnection) -> sqlx::Result<Option<Organization>> {
     Ok(if found.len() == 1 { found.pop() } else { None })
 }
 
+pub async fn by_id(db: &mut PgConnection, id: OrganizationId) -> sqlx::Result<Organization> {
+    query_as!(Organization, "SELECT id, name FROM organizations WHERE id = $1", id.0)
+        .fetch_one(db)
+        .await
+}
+
+pub async fn rename(db: &mut PgConnection, id: OrganizationId, name: &str) -> sqlx::Result<()> {
+    query!("UPDATE organizations SET name = $2 WHERE id = $1", id.0, name).execute(db).await?;
+    Ok(())
+}
+
 pub async fn exists(db: &mut PgConnection, id: OrganizationId) -> sqlx::Result<bool> {
     query_scalar!(r#"SELECT EXISTS (SELECT FROM organizations WHERE id = $1) AS "exists!""#, id.0,)
         .fetch_one(db)

@@ -2,11 +2,13 @@
 
 use super::store::{self, NewAct, NewFact};
 use crate::domains::activity::Origin;
-use crate::ids::EdgeId;
+use crate::domains::machines;
+use crate::ids::{BranchId, EdgeId};
 use protocol::ids::{DeviceId, MemberId, SetId};
 use protocol::rules::{Deed, deeds_of};
 use protocol::sync::entry::{Body, Event};
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// Notes what entries mean for stays and machines; it is folded after the batch. Whether there was anything.
@@ -23,11 +25,31 @@ pub async fn note(db: &mut PgConnection, events: &[(Origin, &Event)]) -> anyhow:
         let machine = event.source.device().unwrap_or(DeviceId(Uuid::nil()));
         let deeds = deeds_of(machine, &event.body, unnamed(origin));
         for (part, deed) in (0..).zip(&deeds) {
+            if let Deed::OutOfOrder { machine, is_out } = *deed {
+                let (branch, now) = (origin.delivery.branch, origin.delivery.received_at);
+                machines::follow(db, branch, machine.into(), is_out, origin.at_ms, now).await?;
+            }
             facts.push(NewFact::of(*origin, event.stamp.boot, part, deed)?);
         }
     }
     store::insert_facts(db, &facts).await?;
     Ok(has_acts || !facts.is_empty())
+}
+
+/// Notes deeds of machines that no edge speaks for, as done now.
+pub async fn note_here(
+    db: &mut PgConnection,
+    branch: BranchId,
+    deeds: &[Deed],
+    now: OffsetDateTime,
+) -> anyhow::Result<()> {
+    let at_ms = i64::try_from(now.unix_timestamp_nanos() / 1_000_000)?;
+    let mut facts = Vec::new();
+    for deed in deeds {
+        let seq = store::next_number(db).await?;
+        facts.push(NewFact::provisional(branch, seq, at_ms, now, deed.clone())?);
+    }
+    Ok(store::insert_facts(db, &facts).await?)
 }
 
 /// The machine that a deed is about.

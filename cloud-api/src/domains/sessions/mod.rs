@@ -15,7 +15,7 @@ mod rows;
 mod store;
 mod take_over;
 
-pub use facts::{machine_of, note, redate};
+pub use facts::{machine_of, note, note_here, redate};
 pub use fold::settle;
 pub use jobs::{Pass, Provisional};
 pub use requests::{Wanted, ask_branch, tell_new_edge};

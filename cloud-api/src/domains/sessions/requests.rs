@@ -106,7 +106,7 @@ pub async fn record_unanswered(app: &App) -> anyhow::Result<Vec<OrganizationId>>
         r#"UPDATE commands SET recorded = CASE WHEN outcome IS NULL THEN 'begun' ELSE 'over' END
          WHERE id IN (
              SELECT id FROM commands
-             WHERE target_kind IS NULL AND command IN ('check_in', 'check_out', 'link', 'unlink')
+             WHERE target_kind IS NULL AND command IN ('check_in', 'check_out', 'link', 'unlink', 'out_of_order')
                AND NOT args ? 'by'
                AND ((recorded IS NULL AND outcome IS NULL AND created_at <= $1)
                  OR (recorded = 'begun' AND outcome IS NOT NULL))
@@ -122,8 +122,7 @@ pub async fn record_unanswered(app: &App) -> anyhow::Result<Vec<OrganizationId>>
         let Some(deed) = deed(&row.command, &row.args, is_back).filter(|_| !is_confirmed) else {
             continue;
         };
-        let seq = query_scalar!(r#"SELECT nextval('cloud_facts_seq') AS "seq!""#);
-        let seq = seq.fetch_one(&mut *tx).await?;
+        let seq = store::next_number(&mut tx).await?;
         let at = if is_back { now } else { row.created_at };
         let at_ms = i64::try_from(at.unix_timestamp_nanos() / 1_000_000)?;
         let fact = NewFact::provisional(row.branch_id, seq, at_ms, now, deed)?;
@@ -147,6 +146,10 @@ fn deed(command: &str, args: &Value, is_refused: bool) -> Option<Deed> {
     let by = if is_refused { Means::Rejected } else { Means::App };
     let member = || id("member").map(protocol::ids::MemberId);
     let machine = || id("machine").map(protocol::ids::DeviceId);
+    if command == "out_of_order" {
+        let is_out = args.get("is_out")?.as_bool().filter(|_| !is_refused)?;
+        return Some(Deed::OutOfOrder { machine: machine()?, is_out });
+    }
     let (session, link) = (SessionId(id("id")?), LinkId(id("id")?));
     match (command, is_refused) {
         ("check_in", false) => Some(Deed::CheckIn { session, member: member()?, by }),

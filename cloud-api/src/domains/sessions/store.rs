@@ -192,6 +192,11 @@ pub async fn redate(
     Ok(())
 }
 
+/// Of a fact that the cloud notes.
+pub async fn next_number(db: &mut PgConnection) -> sqlx::Result<i64> {
+    query_scalar!(r#"SELECT nextval('cloud_facts_seq') AS "seq!""#).fetch_one(db).await
+}
+
 /// Until the end of the transaction nobody else folds facts of the organization.
 pub async fn lock(db: &mut PgConnection, organization: OrganizationId) -> sqlx::Result<()> {
     query!(

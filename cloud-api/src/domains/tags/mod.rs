@@ -11,7 +11,7 @@ mod store;
 
 pub use label::labels;
 pub use model::{Tag, TagKind};
-pub use store::by_token;
+pub use store::{by_token, revoke_all};
 
 use crate::app::App;
 use utoipa_axum::router::OpenApiRouter;

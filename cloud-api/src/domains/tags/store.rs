@@ -100,3 +100,19 @@ pub async fn revoke(db: &mut PgConnection, id: TagId, now: OffsetDateTime) -> sq
     query!("UPDATE tags SET revoked_at = $2 WHERE id = $1", id.0, now).execute(db).await?;
     Ok(())
 }
+
+/// Those of a machine that is retired.
+pub async fn revoke_all(
+    db: &mut PgConnection,
+    machine: DeviceId,
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
+    query!(
+        "UPDATE tags SET revoked_at = $2 WHERE machine_id = $1 AND revoked_at IS NULL",
+        machine.0,
+        now,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
