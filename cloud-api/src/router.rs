@@ -42,6 +42,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(accounts::router())
         .merge(machines::router())
         .merge(devices::router())
+        .merge(edges::api())
         .merge(floor::router())
         .merge(tags::router())
         .merge(members::router())

@@ -115,7 +115,7 @@ async fn every_protected_route_refuses_who_is_suspended() -> Result<()> {
 }
 
 /// Things of the user who was made last.
-const OF_SOMEBODY: [(&str, &str); 7] = [
+const OF_SOMEBODY: [(&str, &str); 8] = [
     (
         "/api/v1/workouts/machine/{id}",
         "INSERT INTO machine_workouts (id, member_id, branch_id, started_at, sets, reps, volume_kg, moving_s,
@@ -149,6 +149,11 @@ const OF_SOMEBODY: [(&str, &str); 7] = [
          VALUES ($1, $2, 'qr', $1::text, now())",
     ),
     (
+        "/api/v1/admin/edges/{id}",
+        "INSERT INTO edges (id, branch_id, public_key, hostname, agent_version, enrolled_at, revoked_at)
+         VALUES ($1, $2, decode(repeat('00', 32), 'hex'), 'pi', '0.1.0', now(), now())",
+    ),
+    (
         "/api/v1/join-requests/{id}",
         "INSERT INTO join_requests (id, user_id, branch_id, created_at)
          SELECT $1, users.id, $2, now() FROM users ORDER BY users.id DESC LIMIT 1",
@@ -158,7 +163,12 @@ const OF_SOMEBODY: [(&str, &str); 7] = [
 /// What there is of somebody else, by the path it is found under. A route for another kind of thing has to be
 /// added here.
 async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<String>> {
-    let filler = |path: &str, id: String| Some(path.replace("{id}", &id));
+    let nothing = uuid::Uuid::now_v7().to_string();
+    let filler = |path: &str, id: String| {
+        let parts = ["{command_id}", "{code_id}", "{user_id}"];
+        let path = parts.iter().fold(path.to_owned(), |path, part| path.replace(part, &nothing));
+        Some(path.replace("{id}", &id))
+    };
     let path = route.path.as_str();
     if !path.contains('{') {
         return Ok(None);
@@ -187,8 +197,7 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
     if path.starts_with("/api/v1/admin/branches/{id}") {
         // Admins see all branches of theirs; a third organization has its own.
         let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        let nobody = uuid::Uuid::now_v7().to_string();
-        return Ok(filler(&path.replace("{user_id}", &nobody), third.branch.id.to_string()));
+        return Ok(filler(path, third.branch.id.to_string()));
     }
     if path.starts_with("/api/v1/admin/users/{id}") {
         let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;

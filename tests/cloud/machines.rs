@@ -263,7 +263,12 @@ async fn a_machine_that_its_branch_calls_busy_is_in_use_until_the_branch_falls_s
     let scene = scene().await?;
     let token = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
     let now = scene.api.app.clock.now();
-    scene.api.app.live.keep(scene.gym.branch.id, EdgeId::new(), floor(scene.here, DeviceState::InUse), now);
+    scene.api.app.live.keep(
+        scene.gym.branch.id,
+        EdgeId::new(),
+        floor(scene.here, DeviceState::InUse),
+        now,
+    );
     let read = || async {
         let page = scene.api.get("/api/v1/machines/availability", Some(&token)).await?.json()?;
         anyhow::Ok(page["items"][0]["availability"].clone())

@@ -23,7 +23,13 @@ fn rower(scene: &Scene, code: &str, number: &str) -> Value {
         "number": number, "model": "R 500", "tags": ["back", "legs"], "location": "Hall 2"})
 }
 
-async fn change(api: &Api, token: &str, id: &Value, body: Value, tag: Option<&str>) -> Result<Answer> {
+async fn change(
+    api: &Api,
+    token: &str,
+    id: &Value,
+    body: Value,
+    tag: Option<&str>,
+) -> Result<Answer> {
     let path = format!("{ALL}/{}", id.as_str().context("no id")?);
     let mut request = Request::patch(path)
         .header("authorization", format!("Bearer {token}"))
@@ -38,7 +44,9 @@ async fn change(api: &Api, token: &str, id: &Value, body: Value, tag: Option<&st
 async fn devices_since(scene: &Scene, from: u64) -> Result<(Vec<String>, usize)> {
     let changes = changes::ask(scene, from, 0).await?.changes;
     let named = |change: &Change| match change {
-        Change::Device(device) => Some(format!("{} {} {}", device.code, device.name, device.enabled)),
+        Change::Device(device) => {
+            Some(format!("{} {} {}", device.code, device.name, device.enabled))
+        }
         _ => None,
     };
     let gone = changes.iter().filter(|change| matches!(change, Change::DeviceRemoved(_))).count();
@@ -56,7 +64,8 @@ async fn a_machine_is_registered_changed_and_retired_and_its_branch_is_told() ->
     assert_eq!(made.status, 201, "{:?}", made.json());
     let made = made.json()?;
     let id = made["machine"]["id"].clone();
-    let body = json!({"name": "Old rower", "model": null, "enabled": false, "service_every_h": 500});
+    let body =
+        json!({"name": "Old rower", "model": null, "enabled": false, "service_every_h": 500});
     let changed = change(api, &admin, &id, body, None).await?.json()?;
     let path = format!("{ALL}/{}", id.as_str().context("no id")?);
     let (devices, _) = devices_since(&scene, start).await?;
@@ -224,8 +233,8 @@ async fn a_new_secret_takes_the_place_of_the_former_one() -> Result<()> {
 }
 
 #[tokio::test]
-async fn who_does_not_run_the_organization_registers_nothing_and_staff_read_their_branch() -> Result<()>
-{
+async fn who_does_not_run_the_organization_registers_nothing_and_staff_read_their_branch()
+-> Result<()> {
     let scene = Scene::open().await?;
     let api = &scene.api;
     let stranger = Gym::open(api, "Stranger").await?;

@@ -53,14 +53,18 @@ async fn a_reader_is_told_to_its_branch_with_the_place_it_is_at() -> Result<()> 
     assert_eq!(places(&entry), [ReaderPlace::Entry]);
     assert_eq!(moved.status, 200, "{:?}", moved.json());
     assert_eq!(places(&machine), [ReaderPlace::Machine(scene.machine.into())]);
-    assert_eq!((&list["items"][0]["place"], &list["items"][0]["reads"]), (&json!("machine"), &json!("codes")));
+    assert_eq!(
+        (&list["items"][0]["place"], &list["items"][0]["reads"]),
+        (&json!("machine"), &json!("codes"))
+    );
     assert_eq!(removed.status, 204);
     assert_eq!(api.get(&path, Some(&admin)).await?.status, 404);
     Ok(())
 }
 
 #[tokio::test]
-async fn a_reader_on_a_machine_names_one_of_its_branch_and_one_at_a_door_names_none() -> Result<()> {
+async fn a_reader_on_a_machine_names_one_of_its_branch_and_one_at_a_door_names_none() -> Result<()>
+{
     let scene = Scene::open().await?;
     let api = &scene.api;
     let admin = scene.gym.token(api, Role::Admin, &[]).await?;
@@ -103,7 +107,9 @@ async fn who_is_put_to_work_at_a_branch_is_known_there_until_they_are_taken_away
     let reads_no_more = api.get("/api/v1/members", Some(&ada)).await?.status;
 
     assert_eq!(added.json()?["role"], "staff");
-    assert!(told.iter().any(|item| matches!(item, RosterItem::Staff(staff) if staff.role == "staff")));
+    assert!(
+        told.iter().any(|item| matches!(item, RosterItem::Staff(staff) if staff.role == "staff"))
+    );
     assert_eq!(reads_members, 200);
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
     assert_eq!((removed.status.as_u16(), again.status.as_u16()), (204, 404));

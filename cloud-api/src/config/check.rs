@@ -33,10 +33,7 @@ impl Config {
             ("edges.batch_concurrency", self.edges.batch_concurrency as u64),
             ("machines.heartbeat_s", self.machines.heartbeat_s.into()),
             ("machines.missed_beats", self.machines.missed_beats.into()),
-            (
-                "machines.reports_before_out_of_use",
-                self.machines.reports_before_out_of_use.into(),
-            ),
+            ("machines.reports_before_out_of_use", self.machines.reports_before_out_of_use.into()),
             ("telemetry.retention_days", self.telemetry.retention_days.into()),
             ("privacy.export_days", self.privacy.export_days.into()),
             ("retention.activity_days", self.retention.activity_days.into()),

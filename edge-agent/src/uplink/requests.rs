@@ -10,16 +10,8 @@ use uuid::Uuid;
 
 type Args = Map<String, Value>;
 
-const REQUESTS: [&str; 8] = [
-    "check_in",
-    "check_out",
-    "link",
-    "unlink",
-    "enqueue",
-    "dequeue",
-    "adopt",
-    "out_of_order",
-];
+const REQUESTS: [&str; 8] =
+    ["check_in", "check_out", "link", "unlink", "enqueue", "dequeue", "adopt", "out_of_order"];
 
 /// Carries a request to the branch out; what came of it, as the cloud is told. Nothing, if the command is none.
 pub(super) async fn carry_out(floor: Option<&Floor>, command: &Command) -> Option<CommandReport> {

@@ -79,11 +79,8 @@ pub async fn take_from_work(
 ) -> Result<()> {
     members::hold(db, organization).await?;
     role(db, organization, user).await?;
-    let gone = query!(
-        "DELETE FROM branch_staff WHERE user_id = $1 AND branch_id = $2",
-        user.0,
-        branch.0,
-    );
+    let gone =
+        query!("DELETE FROM branch_staff WHERE user_id = $1 AND branch_id = $2", user.0, branch.0,);
     if gone.execute(&mut *db).await?.rows_affected() == 0 {
         return Err(Error::NotFound);
     }

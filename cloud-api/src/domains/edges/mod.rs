@@ -2,6 +2,7 @@
 //! told. An edge speaks for one branch, which its token decides; one start of one agent holds its key.
 
 mod access_token;
+pub mod admin;
 mod assertion;
 mod attempts;
 mod batches;
@@ -24,6 +25,8 @@ mod qr;
 pub mod registry;
 mod schema;
 mod signing;
+mod silence;
+mod silence_store;
 mod state;
 mod store;
 mod token;
@@ -38,6 +41,7 @@ pub use live::{LiveFloor, LiveView};
 pub use polls::Polls;
 pub use qr::{QrOrder, issue_qr};
 pub use registry::{registry_changed, registry_changed_all, secret_setting_changed};
+pub use silence::WatchSilence;
 pub use signing::{retire_branch_key, rotate_branch_key};
 pub use state::{run as share_live, save_live};
 pub use watch::{Watched, watch};
@@ -48,6 +52,11 @@ use protocol::sync::batch::MAX_BATCH_COMPRESSED;
 use protocol::sync::state::MAX_STATE_BYTES;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
+
+/// What operators see of edges.
+pub fn api() -> OpenApiRouter<App> {
+    admin::router().merge(commands::router())
+}
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()

@@ -36,7 +36,9 @@ impl Sight {
     /// Refuses a branch that is out of sight.
     pub async fn check(&self, db: &mut PgConnection, branch: BranchId) -> Result<()> {
         let is_seen = match self.whole {
-            Some(own) => branches::by_id(db, branch).await?.is_some_and(|it| it.organization_id == own),
+            Some(own) => {
+                branches::by_id(db, branch).await?.is_some_and(|it| it.organization_id == own)
+            }
             None => self.branches.contains(&branch),
         };
         if is_seen { Ok(()) } else { Err(Error::NotFound) }

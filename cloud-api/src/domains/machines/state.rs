@@ -107,7 +107,8 @@ fn tell(app: &App, machine: &Machine, present: Present) -> MachineState {
         }
     };
     let said = if present.is_out_of_use { Some(DeviceState::OutOfOrder) } else { state };
-    let availability = Availability::of(said, is_heard).or_taken(present.is_taken, present.is_offered);
+    let availability =
+        Availability::of(said, is_heard).or_taken(present.is_taken, present.is_offered);
     MachineState {
         availability,
         state,

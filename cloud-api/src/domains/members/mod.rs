@@ -33,6 +33,7 @@ pub use change::{
 };
 pub use credential::take_away as take_credential_away;
 pub use credentials::{NewCredential, give as give_credential};
+pub use membership_store::branches_now;
 pub use model::{
     Credential, CredentialKind, Member, Membership, NewMember, Proof, Replace, Source, Terms,
 };
@@ -41,7 +42,6 @@ pub use roster::{as_told, tell_branch};
 pub use roster_store::{hold, hold_alone};
 pub use sight::member as visible;
 pub use sight::of_caller;
-pub use membership_store::branches_now;
 pub use store::{by_id, by_number, of_user, set_user, without_account};
 pub use value::{DisplayName, NotValid, PhoneKey, Reason, Reference, Uid};
 pub use window::{AccessWindow, Day, TimeOfDay};

@@ -32,6 +32,10 @@ pub enum Letter {
     AccountErased,
     /// The account was used unusually.
     AccountLocked,
+    /// To who works there: nothing comes from a branch any more.
+    BranchSilent { branch: String, since: String },
+    /// To who works there: something comes again.
+    BranchHeard { branch: String, since: String },
 }
 
 /// What the templates show.
@@ -74,6 +78,8 @@ impl Letter {
             Self::DeletionAsked { .. } => "Your account will be deleted",
             Self::AccountErased => "Your account was deleted",
             Self::AccountLocked => "Your account was locked",
+            Self::BranchSilent { .. } => "A branch is not heard any more",
+            Self::BranchHeard { .. } => "A branch is heard again",
         }
     }
 
@@ -114,6 +120,15 @@ impl Letter {
             Self::AccountErased => {
                 plain(&["Your account and all that belonged to it were erased. Good-bye."])
             }
+            Self::BranchSilent { branch, since } => plain(&[
+                &format!("Nothing has come from {branch} since {since}."),
+                "Doors and machines there go on by themselves, and nothing is lost: what happens \
+                 there comes when the branch is heard again. Please look after its computer and \
+                 its line to the internet.",
+            ]),
+            Self::BranchHeard { branch, since } => plain(&[&format!(
+                "{branch} is heard again. It was silent since {since}; what happened there comes now."
+            )]),
             Self::AccountLocked => plain(&[LOCKED, "To unlock it, ask for a new password."]),
         }
     }

@@ -23,11 +23,7 @@ use utoipa_axum::routes;
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(collection::list_machine_records, collection::create_machine))
-        .routes(routes!(
-            item::read_machine_record,
-            item::update_machine,
-            item::remove_machine
-        ))
+        .routes(routes!(item::read_machine_record, item::update_machine, item::remove_machine))
         .routes(routes!(secret::replace_machine_secret))
 }
 
@@ -67,11 +63,7 @@ pub async fn visible(
 
 /// Takes a machine out of the registry. Whoever has it is asked to give it back, who waits for it to wait no more; what
 /// was stays known.
-pub async fn retire(
-    db: &mut PgConnection,
-    machine: &MachineRecord,
-    clock: &Clock,
-) -> Result<()> {
+pub async fn retire(db: &mut PgConnection, machine: &MachineRecord, clock: &Clock) -> Result<()> {
     let (branch, id) = (machine.setup.branch_id, machine.id);
     if store::has_reader(db, branch, id).await? {
         return Err(Error::Conflict("reader_on_machine"));

@@ -36,10 +36,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-pub async fn list(
-    db: &mut PgConnection,
-    wanted: Wanted<'_>,
-) -> sqlx::Result<Vec<MachineRecord>> {
+pub async fn list(db: &mut PgConnection, wanted: Wanted<'_>) -> sqlx::Result<Vec<MachineRecord>> {
     let (organization, branches) = wanted.scope.parameters();
     let rows = query!(
         r#"SELECT devices.id, branch_id, code, devices.name, machine_type AS "kind!: MachineType",
@@ -96,11 +93,7 @@ pub async fn list(
     Ok(records.collect())
 }
 
-pub async fn update(
-    db: &mut PgConnection,
-    id: DeviceId,
-    setup: &MachineSetup,
-) -> sqlx::Result<()> {
+pub async fn update(db: &mut PgConnection, id: DeviceId, setup: &MachineSetup) -> sqlx::Result<()> {
     query!(
         "UPDATE devices SET name = $2, machine_type = $3, number = $4, model = $5, tags = $6,
              location = $7, bridge_id = $8, enabled = $9, service_every_h = $10,

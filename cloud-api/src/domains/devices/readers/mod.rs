@@ -10,10 +10,10 @@ pub use model::{ReaderRecord, ReaderSetup};
 
 use super::{NewDevice, Secret, check_bridge, place_reader, tell};
 use crate::app::App;
+use crate::domains::devices::DeviceKind;
 use crate::http::auth::Scope;
 use crate::http::{Caller, Error, Result, parse};
 use crate::ids::{BranchId, DeviceId};
-use crate::domains::devices::DeviceKind;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;

@@ -58,11 +58,7 @@ pub async fn list(
 }
 
 /// Its place is said by [`super::place_reader`].
-pub async fn update(
-    db: &mut PgConnection,
-    id: DeviceId,
-    setup: &ReaderSetup,
-) -> sqlx::Result<()> {
+pub async fn update(db: &mut PgConnection, id: DeviceId, setup: &ReaderSetup) -> sqlx::Result<()> {
     query!(
         "UPDATE devices SET name = $2, reads = $3, bridge_id = $4, enabled = $5 WHERE id = $1",
         id.0,

@@ -2,10 +2,13 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
 
+mod asked;
+mod rest;
 mod result;
 mod store;
 
 pub(super) use result::__path_report_command_result;
+pub use rest::router;
 pub use result::{ExpireCommands, finish_from_journal, report_command_result};
 
 use super::caller::EdgeCaller;

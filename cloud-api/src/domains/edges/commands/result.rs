@@ -1,11 +1,12 @@
 //! `/commands/{id}/result`, and the other ways in which a command ends.
 
-use super::store;
+use super::store::{self, Ended};
 use crate::app::App;
 use crate::domains::edges::caller::EdgeCaller;
 use crate::domains::edges::schema;
+use crate::events::log::{Audience, CommandAnswered, Event, append};
 use crate::http::{Error, Json, Path, Problem, Result};
-use crate::ids::{BranchId, CommandId};
+use crate::ids::{BranchId, CommandId, DeviceId};
 use crate::jobs::Job;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,16 +31,32 @@ pub async fn report_command_result(
     Path(id): Path<CommandId>,
     Json(report): Json<CommandReport>,
 ) -> Result<StatusCode> {
-    let mut db = app.db.acquire().await?;
+    let mut tx = app.db.begin().await?;
     let now = app.clock.now();
     let (outcome, detail) = (name(report.outcome), report.detail.as_deref());
-    if store::finish(&mut db, caller.branch, id, outcome, detail, now).await?
-        || store::exists(&mut db, caller.branch, id).await?
-    {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(Error::NotFound)
+    let ended = store::finish(&mut tx, caller.branch, id, outcome, detail, now).await?;
+    if ended.is_none() && !store::exists(&mut tx, caller.branch, id).await? {
+        return Err(Error::NotFound);
     }
+    tell(&mut tx, ended.as_slice(), now).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Staff who gave a command over REST hear what came of it.
+async fn tell(db: &mut PgConnection, ended: &[Ended], now: OffsetDateTime) -> anyhow::Result<()> {
+    for one in ended {
+        let Some(subject) = one.subject else { continue };
+        let event = Event::CommandAnswered(CommandAnswered {
+            command_id: one.id,
+            branch_id: one.branch,
+            device_id: one.is_to_device.then_some(DeviceId(subject)),
+            outcome: one.outcome.clone(),
+            detail: one.detail.clone(),
+        });
+        append(db, Audience::Staff(one.branch), &event, now).await?;
+    }
+    Ok(())
 }
 
 /// What a device answered, as the edge journaled it. A result of a command that is not ours, or not of this
@@ -50,9 +67,10 @@ pub async fn finish_from_journal(
     id: CommandId,
     result: &CommandResult,
     now: OffsetDateTime,
-) -> sqlx::Result<()> {
-    store::finish(db, branch, id, name(result.outcome), result.detail.as_deref(), now).await?;
-    Ok(())
+) -> anyhow::Result<()> {
+    let (outcome, detail) = (name(result.outcome), result.detail.as_deref());
+    let ended = store::finish(db, branch, id, outcome, detail, now).await?;
+    tell(db, ended.as_slice(), now).await
 }
 
 fn name(outcome: Outcome) -> &'static str {
@@ -73,8 +91,10 @@ impl Job for ExpireCommands {
 
     async fn run(self, app: &App) -> anyhow::Result<()> {
         let now = app.clock.now();
-        store::expire(&mut *app.db.acquire().await?, now - REPORTS_TAKE, now).await?;
-        Ok(())
+        let mut tx = app.db.begin().await?;
+        let ended = store::expire(&mut tx, now - REPORTS_TAKE, now).await?;
+        tell(&mut tx, &ended, now).await?;
+        Ok(tx.commit().await?)
     }
 }
 

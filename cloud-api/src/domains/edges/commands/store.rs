@@ -1,12 +1,13 @@
 //! SQL of commands.
 
 use super::Order;
-use crate::ids::{BranchId, CommandId};
+use crate::ids::{BranchId, CommandId, UserId};
 use protocol::sync::commands::{Command, Target};
 use protocol::sync::entry::DeviceKind;
 use serde_json::{Map, Value};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// An open command.
 #[derive(Debug)]
@@ -94,7 +95,17 @@ pub async fn tell(
     .await
 }
 
-/// `false` if there is no such command that is open, or of which an end was only assumed.
+/// A command that has ended; its subject, if somebody gave it over REST.
+pub struct Ended {
+    pub id: CommandId,
+    pub branch: BranchId,
+    pub subject: Option<Uuid>,
+    pub is_to_device: bool,
+    pub outcome: String,
+    pub detail: Option<String>,
+}
+
+/// None if there is no such command that is open, or of which an end was only assumed.
 pub async fn finish(
     db: &mut PgConnection,
     branch: BranchId,
@@ -102,22 +113,31 @@ pub async fn finish(
     outcome: &str,
     detail: Option<&str>,
     now: OffsetDateTime,
-) -> sqlx::Result<bool> {
+) -> sqlx::Result<Option<Ended>> {
     let detail = detail.map(|detail| detail.replace('\0', "\u{fffd}"));
     let done = query!(
-        "WITH finished AS (
+        r#"WITH finished AS (
              UPDATE commands SET outcome = $3, detail = $4, finished_at = $5, is_assumed = false
              WHERE id = $2 AND branch_id = $1 AND (outcome IS NULL OR is_assumed)
-             RETURNING branch_id
+             RETURNING branch_id, subject_id, target_kind
          )
-         SELECT pg_notify('branch_answers', branch_id::text) FROM finished",
+         SELECT pg_notify('branch_answers', branch_id::text), subject_id,
+                target_kind IS NOT NULL AS "is_to_device!" FROM finished"#,
         branch.0,
         id.0,
         outcome,
         detail,
         now,
     );
-    Ok(done.fetch_optional(db).await?.is_some())
+    let outcome = outcome.to_owned();
+    Ok(done.fetch_optional(db).await?.map(|row| Ended {
+        id,
+        branch,
+        subject: row.subject_id,
+        is_to_device: row.is_to_device,
+        outcome,
+        detail,
+    }))
 }
 
 /// What came of a command, and what was said of it.
@@ -143,14 +163,76 @@ pub async fn expire(
     db: &mut PgConnection,
     expired_before: OffsetDateTime,
     now: OffsetDateTime,
-) -> sqlx::Result<()> {
-    query!(
-        "UPDATE commands SET outcome = 'expired', finished_at = $2, is_assumed = true
-         WHERE outcome IS NULL AND expires_at < $1",
+) -> sqlx::Result<Vec<Ended>> {
+    let ended = query!(
+        r#"UPDATE commands SET outcome = 'expired', finished_at = $2, is_assumed = true
+         WHERE outcome IS NULL AND expires_at < $1
+         RETURNING id, branch_id, subject_id, target_kind IS NOT NULL AS "is_to_device!""#,
         expired_before,
         now,
-    )
-    .execute(db)
-    .await?;
+    );
+    let ended = ended.fetch_all(db).await?.into_iter().map(|row| Ended {
+        id: row.id,
+        branch: row.branch_id,
+        subject: row.subject_id,
+        is_to_device: row.is_to_device,
+        outcome: "expired".to_owned(),
+        detail: None,
+    });
+    Ok(ended.collect())
+}
+
+/// Notes who gave a command over REST, and to what.
+pub async fn mark_asked(
+    db: &mut PgConnection,
+    id: CommandId,
+    subject: Uuid,
+    by: UserId,
+) -> sqlx::Result<()> {
+    query!("UPDATE commands SET subject_id = $2, asked_by = $3 WHERE id = $1", id.0, subject, by.0)
+        .execute(db)
+        .await?;
     Ok(())
+}
+
+/// A command that somebody gave over REST.
+pub struct Asked {
+    pub id: CommandId,
+    pub branch_id: BranchId,
+    pub subject_id: Uuid,
+    pub command: String,
+    pub outcome: Option<String>,
+    pub detail: Option<String>,
+    pub asked_by: Option<UserId>,
+    pub created_at: OffsetDateTime,
+    pub told_at: Option<OffsetDateTime>,
+    pub finished_at: Option<OffsetDateTime>,
+    pub expires_at: OffsetDateTime,
+}
+
+/// Those of a subject, the newest first.
+pub async fn asked(
+    db: &mut PgConnection,
+    subject: Uuid,
+    only: Option<CommandId>,
+    before: Option<(OffsetDateTime, CommandId)>,
+    rows: i64,
+) -> sqlx::Result<Vec<Asked>> {
+    let (at, id) = before.unzip();
+    query_as!(
+        Asked,
+        r#"SELECT id, branch_id, subject_id AS "subject_id!", command, outcome, detail,
+                  asked_by AS "asked_by: UserId", created_at, told_at, finished_at, expires_at
+         FROM commands
+         WHERE subject_id = $1 AND ($2::uuid IS NULL OR id = $2)
+             AND ($3::timestamptz IS NULL OR (created_at, id) < ($3, $4::uuid))
+         ORDER BY created_at DESC, id DESC LIMIT $5"#,
+        subject,
+        only.map(|id| id.0),
+        at,
+        id.map(|id| id.0),
+        rows,
+    )
+    .fetch_all(db)
+    .await
 }
