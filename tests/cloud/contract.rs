@@ -92,7 +92,7 @@ async fn one_step_beyond_the_bounds_of_a_body_is_refused() -> Result<()> {
             let errors = answer.json()?["errors"].clone();
             let mut errors = errors.as_array().into_iter().flatten();
             assert!(
-                // Edges and machines are told whether they are who they say before anything else.
+                // Edges are told whether they are who they say before anything else.
                 operation.path.starts_with("/edge/")
                     || !operation.says["security"][0]["device"].is_null()
                     || answer.status == 429

@@ -76,13 +76,12 @@ impl Rule {
     fn of(path: &str, operation: &Value) -> anyhow::Result<Self> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let mut headers = parameters.filter(|one| one["in"] == "header");
-        let access = Access::of(&operation["security"])?;
         Ok(Self {
+            access: Access::of(&operation["security"])?,
             limit: RouteLimit::of(&operation[rate::EXTENSION])?,
             is_idempotent: headers.any(|one| one["name"] == super::idempotency::HEADER),
-            // Monitors, edges and machines have limits of their own.
-            is_counted: path.starts_with("/api/") && access != Access::Device,
-            access,
+            // Monitors and edges have limits of their own.
+            is_counted: path.starts_with("/api/"),
         })
     }
 }
@@ -96,7 +95,6 @@ impl Access {
         match declared.iter().next() {
             None => Ok(Self::Public),
             Some((scheme, _)) if scheme == "edge" => Ok(Self::Edge),
-            Some((scheme, _)) if scheme == "device" => Ok(Self::Device),
             Some((scheme, scopes)) if scheme == "bearer" => {
                 let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str);
                 let permissions = scopes.map(|name| {
@@ -242,7 +240,6 @@ mod tests {
 
         assert_eq!(access(json!([{}])).unwrap(), Access::Public);
         assert_eq!(access(json!([{"edge": []}])).unwrap(), Access::Edge);
-        assert_eq!(access(json!([{"device": []}])).unwrap(), Access::Device);
         assert_eq!(access(json!([{"bearer": []}])).unwrap(), Access::User(vec![]));
         let needed = vec![Permission::ReadMachines];
         assert_eq!(access(json!([{"bearer": ["read:machines"]}])).unwrap(), Access::User(needed));

@@ -53,6 +53,7 @@ async fn schedule(app: &App) -> anyhow::Result<()> {
     every(app, Duration::minutes(10), &floor::SumUp).await?;
     every(app, Duration::seconds(2), &sessions::Provisional).await?;
     every(app, Duration::seconds(10), &machines::MissBeats).await?;
+    every(app, Duration::minutes(10), &machines::SumUpMachines).await?;
     every(app, Duration::minutes(1), &edges::WatchSilence).await?;
     every(app, Duration::HOUR, &edges::ForgetExpired).await?;
     every(app, Duration::HOUR, &idempotency::ForgetAnswers).await?;
@@ -103,6 +104,7 @@ async fn dispatch(app: &App, job: &Taken) -> anyhow::Result<()> {
         sessions::Pass::KIND => start::<sessions::Pass>(app, job).await,
         floor::SumUp::KIND => start::<floor::SumUp>(app, job).await,
         sessions::Provisional::KIND => start::<sessions::Provisional>(app, job).await,
+        machines::SumUpMachines::KIND => start::<machines::SumUpMachines>(app, job).await,
         edges::WatchSilence::KIND => start::<edges::WatchSilence>(app, job).await,
         machines::MissBeats::KIND => start::<machines::MissBeats>(app, job).await,
         edges::ExpireCommands::KIND => start::<edges::ExpireCommands>(app, job).await,

@@ -187,20 +187,6 @@ pub async fn remove(
     .await
 }
 
-/// Where a machine is that may log in, and the hash of its secret.
-pub async fn login(
-    db: &mut PgConnection,
-    id: DeviceId,
-) -> sqlx::Result<Option<(BranchId, Vec<u8>)>> {
-    let found = query!(
-        r#"SELECT branch_id, secret_sha256 AS "secret_sha256!" FROM devices
-         WHERE id = $1 AND kind = 'machine' AND removed_at IS NULL AND enabled
-             AND secret_sha256 IS NOT NULL"#,
-        id.0,
-    );
-    Ok(found.fetch_optional(db).await?.map(|row| (row.branch_id, row.secret_sha256)))
-}
-
 /// What was said of a machine: in use or out of it, and why.
 #[derive(Debug)]
 pub struct Condition<'a> {

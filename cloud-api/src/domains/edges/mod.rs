@@ -41,8 +41,8 @@ pub use live::{LiveFloor, LiveView};
 pub use polls::Polls;
 pub use qr::{QrOrder, issue_qr};
 pub use registry::{registry_changed, registry_changed_all, secret_setting_changed};
-pub use silence::WatchSilence;
 pub use signing::{retire_branch_key, rotate_branch_key};
+pub use silence::WatchSilence;
 pub use state::{run as share_live, save_live};
 pub use watch::{Watched, watch};
 

@@ -25,10 +25,8 @@ impl Job for WatchSilence {
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         for turn in store::fell_silent(&mut tx, now - Duration::minutes(minutes)).await? {
-            let event = Event::BranchSilent(BranchSilent {
-                branch_id: turn.branch,
-                since: turn.since,
-            });
+            let event =
+                Event::BranchSilent(BranchSilent { branch_id: turn.branch, since: turn.since });
             let (branch, since) = (turn.branch_name.clone(), readable(turn.since));
             tell(app, &mut tx, &turn, &event, &Letter::BranchSilent { branch, since }).await?;
         }

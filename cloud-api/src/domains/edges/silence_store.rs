@@ -14,10 +14,7 @@ pub struct Turn {
 }
 
 /// Notes those that were heard last before a moment; each silence once.
-pub async fn fell_silent(
-    db: &mut PgConnection,
-    before: OffsetDateTime,
-) -> sqlx::Result<Vec<Turn>> {
+pub async fn fell_silent(db: &mut PgConnection, before: OffsetDateTime) -> sqlx::Result<Vec<Turn>> {
     query_as!(
         Turn,
         r#"UPDATE edges SET silent_since = last_contact_at FROM branches

@@ -218,11 +218,7 @@ pub async fn code_id(db: &mut PgConnection, code_sha256: &[u8; 32]) -> sqlx::Res
 }
 
 /// `false` if there is none that was not used.
-pub async fn revoke_code(
-    db: &mut PgConnection,
-    branch: BranchId,
-    id: Uuid,
-) -> sqlx::Result<bool> {
+pub async fn revoke_code(db: &mut PgConnection, branch: BranchId, id: Uuid) -> sqlx::Result<bool> {
     let gone = query!(
         "DELETE FROM enroll_codes WHERE branch_id = $1 AND id = $2 AND used_at IS NULL",
         branch.0,

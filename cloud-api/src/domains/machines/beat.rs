@@ -87,19 +87,18 @@ pub struct BeatAnswer {
 
 /// Tell what the machine is doing. Who is not heard for some beats is offline.
 #[utoipa::path(post, path = "/machines/heartbeat", tag = "machines",
-    security(("device" = [])), request_body = Heartbeat, responses(
+    security(("device" = [])), request_body = Heartbeat,
+    extensions(("x-rate-limit" = json!({"limit": 30, "window_s": 60}))), responses(
     (status = 200, body = BeatAnswer),
     (status = 401, body = Problem, content_type = "application/problem+json",
-     description = "`invalid_device`: no such machine, switched off, retired, or another secret"),
-    (status = 429, body = Problem, content_type = "application/problem+json",
-     description = "`rate_limited`: more than 30 a minute; `too_many_failures` from this address")))]
+     description = "`invalid_credential`: no such machine, switched off, retired, or another secret")))]
 pub async fn take_heartbeat(
     State(app): State<App>,
     caller: DeviceCaller,
     Valid(beat): Valid<Heartbeat>,
 ) -> Result<Json<BeatAnswer>> {
     let now = app.clock.now();
-    let DeviceCaller { machine, branch } = caller;
+    let (machine, branch) = (caller.machine()?, caller.branch);
     let status = DeviceStatus {
         state: beat.state.into(),
         firmware: beat.firmware,
@@ -117,8 +116,7 @@ pub async fn take_heartbeat(
     let (is_out_of_use, link_id) = store::condition(&mut tx, machine).await?;
     tx.commit().await?;
     if is_news {
-        let organization = store::organization_of(&mut *app.db.acquire().await?, branch).await?;
-        sessions::settle(&app, organization).await?;
+        sessions::settle(&app, caller.organization).await?;
     }
     let next_in_s = app.config.machines.heartbeat_s;
     Ok(Json(BeatAnswer { next_in_s, is_out_of_use, link_id }))

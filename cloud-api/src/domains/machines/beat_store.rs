@@ -1,8 +1,8 @@
 //! SQL of heartbeats.
 
-use crate::ids::{BranchId, DeviceId, OrganizationId};
+use crate::ids::{BranchId, DeviceId};
 use protocol::sync::entry::{DeviceState, DeviceStatus};
-use sqlx::{PgConnection, query, query_scalar};
+use sqlx::{PgConnection, query};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -110,16 +110,4 @@ pub async fn insert_status(db: &mut PgConnection, new: &Status<'_>) -> sqlx::Res
     .execute(db)
     .await?;
     Ok(())
-}
-
-pub async fn organization_of(
-    db: &mut PgConnection,
-    branch: BranchId,
-) -> sqlx::Result<OrganizationId> {
-    query_scalar!(
-        r#"SELECT organization_id AS "id: OrganizationId" FROM branches WHERE id = $1"#,
-        branch.0,
-    )
-    .fetch_one(db)
-    .await
 }

@@ -11,6 +11,8 @@ mod condition;
 mod item;
 mod maintenance;
 mod model;
+mod performance;
+mod performance_store;
 mod report_store;
 mod sight;
 mod state;
@@ -20,6 +22,7 @@ mod telemetry;
 pub use beat::MissBeats;
 pub use condition::follow;
 pub use model::Machine;
+pub use performance::SumUpMachines;
 pub use sight::Sight;
 pub use state::MachineState;
 
@@ -35,6 +38,7 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(collection::list_machines))
         .routes(routes!(availability::read_availability))
         .routes(routes!(item::read_machine))
+        .routes(routes!(performance::read_performance))
         .routes(routes!(beat::take_heartbeat))
         .routes(routes!(maintenance::report_maintenance))
         .routes(routes!(maintenance::list_machine_reports))

@@ -104,7 +104,7 @@ pub async fn create_tag(
 }
 
 /// 128 random bits.
-fn token() -> anyhow::Result<String> {
+pub(super) fn token() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).context("no random numbers")?;
     Ok(format!("gt_{}", URL_SAFE_NO_PAD.encode(bytes)))

@@ -6,7 +6,9 @@
 mod collection;
 mod item;
 mod label;
+mod labels;
 mod model;
+mod sheet;
 mod store;
 
 pub use label::labels;
@@ -22,4 +24,6 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(collection::list_tags, collection::create_tag))
         .routes(routes!(item::revoke_tag))
         .routes(routes!(label::read_tag_label))
+        .routes(routes!(labels::make_labels))
+        .routes(routes!(labels::read_labels))
 }

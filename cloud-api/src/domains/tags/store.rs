@@ -1,10 +1,11 @@
 //! SQL of the domain.
 
 use super::model::{Tag, TagKind};
+use super::sheet::Label;
 use crate::http::Place;
 use crate::http::auth::Scope;
 use crate::ids::{BranchId, DeviceId, OrganizationId, TagId};
-use sqlx::{PgConnection, query, query_as};
+use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
 
 /// The tag that says this, in an organization.
@@ -115,4 +116,54 @@ pub async fn revoke_all(
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// What of a branch has no printed label: machines, by name, and none for the entrance.
+pub async fn without_label(
+    db: &mut PgConnection,
+    branch: BranchId,
+) -> sqlx::Result<Vec<Option<DeviceId>>> {
+    query!("SELECT id FROM branches WHERE id = $1 FOR NO KEY UPDATE", branch.0)
+        .fetch_one(&mut *db)
+        .await?;
+    let machines = query_scalar!(
+        r#"SELECT id FROM devices
+         WHERE branch_id = $1 AND kind = 'machine' AND removed_at IS NULL AND NOT EXISTS (
+             SELECT FROM tags WHERE machine_id = devices.id AND kind = 'qr' AND revoked_at IS NULL)
+         ORDER BY name, id"#,
+        branch.0,
+    );
+    let mut bare: Vec<_> = machines.fetch_all(&mut *db).await?.into_iter().map(Some).collect();
+    let entrance = query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM tags WHERE branch_id = $1 AND machine_id IS NULL
+               AND kind = 'qr' AND revoked_at IS NULL) AS "has!""#,
+        branch.0,
+    );
+    if !entrance.fetch_one(db).await? {
+        bare.push(None);
+    }
+    Ok(bare)
+}
+
+/// Printed labels of a branch: that of the entrance, then those of machines by name.
+pub async fn labels(
+    db: &mut PgConnection,
+    branch: BranchId,
+    branch_name: &str,
+) -> sqlx::Result<Vec<Label>> {
+    let rows = query!(
+        r#"SELECT token, devices.name AS "name?", number AS "number?", code AS "code?"
+         FROM tags LEFT JOIN devices ON devices.id = machine_id
+         WHERE tags.branch_id = $1 AND tags.kind = 'qr' AND revoked_at IS NULL
+         ORDER BY machine_id IS NOT NULL, devices.name, tags.id"#,
+        branch.0,
+    );
+    let labels = rows.fetch_all(db).await?.into_iter().map(|row| {
+        let detail = [row.number, row.code].into_iter().flatten().collect::<Vec<_>>().join("  ");
+        let is_entrance = row.name.is_none();
+        let title = row.name.unwrap_or_else(|| branch_name.to_owned());
+        let detail = if is_entrance { "Entrance".to_owned() } else { detail };
+        Label { token: row.token, title, detail }
+    });
+    Ok(labels.collect())
 }

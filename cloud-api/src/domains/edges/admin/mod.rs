@@ -1,6 +1,8 @@
 //! `/admin/edges`: the edges of branches as those see them who run them: how they are, what is missing, what they were
 //! told, and how they come and go.
 
+#![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
+
 mod codes;
 mod collection;
 mod history;

@@ -40,12 +40,22 @@ pub struct NewCommand {
     #[schema(inline)]
     pub command: CommandName,
     /// What `display` shows.
-    #[garde(length(chars, min = 1, max = 200), inner(custom(crate::domains::accounts::plain_text)))]
+    #[garde(
+        length(chars, min = 1, max = 200),
+        inner(custom(crate::domains::accounts::plain_text))
+    )]
     #[schema(min_length = 1, max_length = 200, example = "Please hand back the towel")]
     pub text: Option<String>,
     /// Where `update` finds the release; left out, where the edge's configuration says.
-    #[garde(length(bytes, min = 8, max = 500), inner(custom(crate::domains::accounts::plain_text)))]
-    #[schema(min_length = 8, max_length = 500, example = "https://releases.example/gymwire-0.2.0.json")]
+    #[garde(
+        length(bytes, min = 8, max = 500),
+        inner(custom(crate::domains::accounts::plain_text))
+    )]
+    #[schema(
+        min_length = 8,
+        max_length = 500,
+        example = "https://releases.example/gymwire-0.2.0.json"
+    )]
     pub url: Option<String>,
     /// It is void after so many seconds. By default 30; an edge has an hour.
     #[garde(range(min = 1, max = 86_400))]
@@ -152,9 +162,8 @@ pub async fn ask(
 
 /// The name of a command that its subject knows and that has what it needs.
 fn checked(subject: &Subject, new: &NewCommand) -> Result<String> {
-    let wrong = |field, code, message: &str| {
-        Err(Error::Field { field, code, message: message.to_owned() })
-    };
+    let wrong =
+        |field, code, message: &str| Err(Error::Field { field, code, message: message.to_owned() });
     if !subject.knows.contains(&new.command) {
         return wrong("command", "unknown", "is not known there");
     }

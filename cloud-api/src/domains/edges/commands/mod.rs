@@ -7,8 +7,8 @@ mod rest;
 mod result;
 mod store;
 
-pub(super) use result::__path_report_command_result;
 pub use rest::router;
+pub(super) use result::__path_report_command_result;
 pub use result::{ExpireCommands, finish_from_journal, report_command_result};
 
 use super::caller::EdgeCaller;
