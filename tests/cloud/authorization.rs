@@ -177,7 +177,9 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
     {
         let code = format!("rower-{}", uuid::Uuid::now_v7().simple());
         let machine = gym.machine(api, &gym.branch, &code, MachineType::Cardio).await?;
-        let query = "?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m";
+        let is_telemetry = path.ends_with("/telemetry");
+        let range = "?from=2026-01-01T00:00:00Z&to=2026-01-01T01:00:00Z&every=1m";
+        let query = if is_telemetry { range } else { "" };
         return Ok(filler(&format!("{path}{query}"), machine.to_string()));
     }
     if path == "/api/v1/auth/sessions/{id}" {

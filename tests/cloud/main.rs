@@ -24,6 +24,7 @@ mod gym;
 mod heartbeat;
 mod hostile;
 mod http;
+mod labels;
 mod limits;
 mod login;
 mod machines;

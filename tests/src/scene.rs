@@ -92,6 +92,16 @@ impl Scene {
         Staff::log_in(&self.cloud.url(), &email, &password).await
     }
 
+    /// Somebody who runs the organization.
+    pub async fn admin(&self) -> Result<Staff> {
+        let (email, password) = self.site.staff().await?;
+        sqlx::query("UPDATE users SET role = 'admin' WHERE email = $1")
+            .bind(&email)
+            .execute(&self.pool)
+            .await?;
+        Staff::log_in(&self.cloud.url(), &email, &password).await
+    }
+
     /// How to reach the database.
     pub fn db(&self) -> &Db {
         &self.db

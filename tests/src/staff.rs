@@ -55,6 +55,14 @@ impl Staff {
         Ok(answer.error_for_status()?.json().await?)
     }
 
+    /// DELETE, which answers nothing.
+    pub async fn delete(&self, path: &str) -> Result<()> {
+        let url = format!("{}{path}", self.cloud);
+        let request = http::client().delete(url).bearer_auth(&self.token);
+        request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
     /// GET of JSON.
     pub async fn get(&self, path: &str) -> Result<Value> {
         let request = http::client().get(format!("{}{path}", self.cloud)).bearer_auth(&self.token);

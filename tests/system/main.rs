@@ -9,6 +9,7 @@ mod edge_orders;
 mod floor;
 mod hardware;
 mod kills;
+mod machines;
 mod month;
 mod outage;
 mod power_cut;

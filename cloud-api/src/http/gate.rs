@@ -95,6 +95,7 @@ impl Access {
         match declared.iter().next() {
             None => Ok(Self::Public),
             Some((scheme, _)) if scheme == "edge" => Ok(Self::Edge),
+            Some((scheme, _)) if scheme == "device" => Ok(Self::Device),
             Some((scheme, scopes)) if scheme == "bearer" => {
                 let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str);
                 let permissions = scopes.map(|name| {
@@ -240,6 +241,7 @@ mod tests {
 
         assert_eq!(access(json!([{}])).unwrap(), Access::Public);
         assert_eq!(access(json!([{"edge": []}])).unwrap(), Access::Edge);
+        assert_eq!(access(json!([{"device": []}])).unwrap(), Access::Device);
         assert_eq!(access(json!([{"bearer": []}])).unwrap(), Access::User(vec![]));
         let needed = vec![Permission::ReadMachines];
         assert_eq!(access(json!([{"bearer": ["read:machines"]}])).unwrap(), Access::User(needed));

@@ -56,6 +56,8 @@ pub fn preamble() -> OpenApi {
             .description(Some(description));
         components.add_security_scheme(name, SecurityScheme::Http(scheme.build()));
     }
+    let device = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(DEVICE));
+    components.add_security_scheme("device", SecurityScheme::Http(device.build()));
     document
 }
 

@@ -7,7 +7,7 @@ use super::store;
 use crate::app::App;
 use crate::domains::accounts::plain_text;
 use crate::domains::branches;
-use crate::domains::members;
+use crate::domains::{machines, members};
 use crate::domains::sessions::Wanted;
 use crate::domains::tags::{self, TagKind};
 use crate::http::{Caller, Error, Json, Problem, Result, Valid};
@@ -53,6 +53,10 @@ pub async fn link_machine(
     let (branch_id, machine_id) = place.ok_or_else(|| unknown("a machine"))?;
     let branch = branches::by_id(&mut db, branch_id).await?.ok_or(Error::NotFound)?;
     let member = admitted(&app, &mut db, &caller, &branch).await?.id;
+    // The branch would say the same, but it may be silent.
+    if machines::is_out_of_use(&mut db, machine_id).await? {
+        return Err(Error::Conflict("machine_out_of_order"));
+    }
     drop(db);
     let answered = ask(&app, &branch, Wanted::Link { member, machine: machine_id }).await?;
     let (link_id, certainty) = (answered.id, answered.certainty);

@@ -45,6 +45,11 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(telemetry::read_machine_telemetry))
 }
 
+/// Whether staff, members or the machine itself have put it out of use.
+pub async fn is_out_of_use(db: &mut PgConnection, id: DeviceId) -> Result<bool> {
+    Ok(beat_store::condition(db, id).await?.0)
+}
+
 /// A machine that the caller may see; others are not there for them.
 pub async fn visible(db: &mut PgConnection, caller: &Caller, id: DeviceId) -> Result<Machine> {
     store::by_id(db, caller.scope(), id).await?.ok_or(Error::NotFound)

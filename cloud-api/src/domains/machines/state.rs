@@ -93,10 +93,11 @@ fn tell(app: &App, machine: &Machine, present: Present) -> MachineState {
     let now = app.clock.now();
     let mut live = app.live.device(machine.branch_id, machine.id);
     let sampled_at = live.as_ref().and_then(|live| live.sample.as_ref()).map(|(at, _)| *at);
-    let (state, error, heard_at, is_heard) = match present.beat {
+    let by_branch = live.as_ref().is_some_and(|live| live.state != DeviceState::Offline);
+    let (state, error, heard_at, is_heard) = match present.beat.filter(|_| !by_branch) {
         Some(beat) => {
-            let is_heard = now - beat.at <= app.config.machines.silence();
-            let state = if is_heard { beat.state } else { DeviceState::Offline };
+            let is_fresh = now - beat.at <= app.config.machines.silence();
+            let state = if is_fresh { beat.state } else { DeviceState::Offline };
             (Some(state), beat.error, Some(beat.at), true)
         }
         None => {

@@ -33,6 +33,7 @@ pub async fn create(
     setup: &MachineSetup,
     now: OffsetDateTime,
 ) -> Result<(MachineRecord, Secret)> {
+    super::check_bridge(db, setup.branch_id, setup.bridge_id).await?;
     let (device, secret) = super::add(db, setup.branch_id, &setup.new_device()?, now).await?;
     Ok((change(db, device.id, setup).await?, secret))
 }

@@ -32,6 +32,7 @@ pub async fn create(
     setup: &ReaderSetup,
     now: OffsetDateTime,
 ) -> Result<(ReaderRecord, Secret)> {
+    check_bridge(db, setup.branch_id, setup.bridge_id).await?;
     let new = NewDevice {
         code: parse("code", &setup.code)?,
         kind: DeviceKind::Reader,
