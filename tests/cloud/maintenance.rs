@@ -54,8 +54,8 @@ async fn staff_put_a_machine_out_of_use_and_back_and_the_branch_is_told() -> Res
     let staff = scene.gym.token(&scene.api, Role::Staff, &[scene.gym.branch.id]).await?;
 
     let set = say(&scene, &staff, json!({"action": "set", "message": "belt torn"})).await?;
-    let seen = scene.api.get(&format!("/api/v1/admin/machines/{}", scene.machine), Some(&staff));
-    let seen = seen.await?.json()?;
+    let machine = format!("/api/v1/admin/machines/{}", scene.machine);
+    let seen = scene.api.get(&machine, Some(&staff)).await?.json()?;
     let clear = json!({"action": "clear", "message": "new belt", "is_serviced": true});
     let cleared = say(&scene, &staff, clear).await?;
     let reports = scene.api.get(REPORTS, Some(&staff)).await?.json()?;

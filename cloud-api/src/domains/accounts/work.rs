@@ -9,7 +9,8 @@ use serde::Serialize;
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use utoipa::ToSchema;
 
-/// Somebody who works at a branch.
+/// Somebody who works at a branch: `staff` of it, or an `admin` of the organization, who works everywhere. Who is not
+/// `active` cannot sign in, here and at the branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Worker {
     pub user_id: UserId,
@@ -17,10 +18,8 @@ pub struct Worker {
     pub name: String,
     #[schema(example = "ada@example.com")]
     pub email: String,
-    /// `staff` of the branch, or `admin` of the organization, who works everywhere.
     #[schema(inline)]
     pub role: Role,
-    /// Who is not `active` cannot sign in, here and at the branch.
     #[schema(inline)]
     pub status: Status,
 }

@@ -33,7 +33,7 @@ pub enum BeatState {
     OutOfOrder,
 }
 
-/// A fault or a wish for service.
+/// A fault or a wish for service. A `fault` puts the machine out of use until staff put it back.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -41,7 +41,6 @@ pub struct Fault {
     #[garde(length(chars, min = 1, max = 64), custom(plain_text))]
     #[schema(min_length = 1, max_length = 64, example = "E42")]
     code: String,
-    /// `fault` puts it out of use until staff put it back.
     #[garde(skip)]
     #[schema(inline)]
     severity: Severity,

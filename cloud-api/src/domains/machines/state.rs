@@ -48,6 +48,7 @@ pub struct MachineState {
 }
 
 /// What the database knows of a machine's present.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default)]
 pub struct Present {
     pub is_taken: bool,

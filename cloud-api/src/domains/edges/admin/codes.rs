@@ -1,9 +1,10 @@
 //! `/admin/branches/{id}/enroll-codes`: codes that make an agent the edge of a branch, in the place of a former one.
 
+use super::codes_store as store;
 use crate::app::App;
 use crate::audit::{self, Entry};
 use crate::domains::branches;
-use crate::domains::edges::{make_enroll_code, store};
+use crate::domains::edges::make_enroll_code;
 use crate::http::{
     Caller, Error, IdempotencyKey, IfNoneMatch, Json, Once, Origin, Page, Path, Result,
 };

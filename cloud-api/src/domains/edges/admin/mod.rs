@@ -4,6 +4,7 @@
 #![expect(unused_qualifications, reason = "utoipa's macro repeats the names of query types")]
 
 mod codes;
+mod codes_store;
 mod collection;
 mod history;
 mod item;
@@ -12,7 +13,6 @@ mod store;
 mod told;
 mod told_store;
 
-pub use codes::EnrollCodeRecord;
 pub use model::EdgeRecord;
 
 use crate::app::App;
