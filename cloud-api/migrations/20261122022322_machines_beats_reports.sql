@@ -47,6 +47,7 @@ CREATE TABLE machine_reports (
 
 CREATE INDEX machine_reports_branch_idx ON machine_reports (branch_id, created_at, id);
 CREATE INDEX machine_reports_machine_idx ON machine_reports (machine_id, created_at);
+CREATE INDEX machine_reports_open_idx ON machine_reports (machine_id) WHERE closed_at IS NULL;
 CREATE INDEX machine_reports_user_idx ON machine_reports (user_id) WHERE user_id IS NOT NULL;
 
 -- What a machine reported by way of its branch is on the same list.

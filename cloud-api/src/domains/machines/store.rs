@@ -89,8 +89,7 @@ pub async fn present(
                   COALESCE(waiting.length, 0) AS "waiting!",
                   COALESCE(waiting.is_offered, false) AS "is_offered!",
                   own.place AS "place?", own.offered_until,
-                  (SELECT count(*) FROM machine_reports
-                   WHERE machine_id = devices.id AND closed_at IS NULL) AS "open_reports!",
+                  COALESCE(reported.count, 0) AS "open_reports!",
                   beats.state AS "beat_state?", beats.error AS "beat_error?",
                   beats.at AS "beat_at?"
            FROM devices
@@ -101,6 +100,9 @@ pub async fn present(
                ON waiting.machine_id = devices.id
            LEFT JOIN queue_entries AS own
                ON own.machine_id = devices.id AND own.member_id = $2
+           LEFT JOIN (SELECT machine_id, count(*) AS count FROM machine_reports
+                      WHERE machine_id = ANY($1) AND closed_at IS NULL GROUP BY machine_id
+                     ) AS reported ON reported.machine_id = devices.id
            LEFT JOIN machine_beats AS beats ON beats.machine_id = devices.id
            WHERE devices.id = ANY($1)"#,
         machines,
