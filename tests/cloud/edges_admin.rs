@@ -80,7 +80,10 @@ async fn an_edge_is_shown_with_its_health_and_what_is_missing() -> Result<()> {
     assert_eq!(health["is_clock_synced"], true);
     assert!(health["clock_ahead_ms"].is_i64());
     assert_eq!(one["last_week"], json!({"gaps": 1, "rejects": 0, "set_aside": 0, "notices": 0}));
-    assert_eq!((&gaps["items"][0]["reason"], &gaps["items"][0]["count"]), (&json!("thinned"), &json!(40)));
+    assert_eq!(
+        (&gaps["items"][0]["reason"], &gaps["items"][0]["count"]),
+        (&json!("thinned"), &json!(40))
+    );
     assert_eq!((&rejects["items"], &notices["items"]), (&json!([]), &json!([])));
     Ok(())
 }
@@ -96,9 +99,12 @@ async fn what_a_branch_was_told_is_shown_in_pages_and_without_secrets() -> Resul
     let mut names = Vec::new();
     let mut query = "?limit=2".to_owned();
     let counts = loop {
-        let page = api.get(&path(&scene, &format!("/roster{query}")), Some(&admin)).await?.json()?;
+        let page =
+            api.get(&path(&scene, &format!("/roster{query}")), Some(&admin)).await?.json()?;
         let items = page["items"].as_array().cloned().context("no items")?;
-        names.extend(items.into_iter().filter(|one| one["kind"] == "member").map(|one| one["name"].clone()));
+        names.extend(
+            items.into_iter().filter(|one| one["kind"] == "member").map(|one| one["name"].clone()),
+        );
         let Some(cursor) = page["next_cursor"].as_str() else { break page["counts"].clone() };
         query = format!("?limit=2&cursor={cursor}");
     };
@@ -144,8 +150,12 @@ async fn a_code_enrols_once_is_listed_and_can_be_revoked_before() -> Result<()> 
     assert_eq!(listed.iter().filter(is_used).count(), 1);
     assert!(listed.iter().all(|one| one.get("code").is_none()));
     assert_eq!(too_late.status, 404);
-    let mut contacts: Vec<_> = edges["items"].as_array().context("no items")?.iter()
-        .map(|one| one["contact"].as_str().unwrap_or_default().to_owned()).collect();
+    let mut contacts: Vec<_> = edges["items"]
+        .as_array()
+        .context("no items")?
+        .iter()
+        .map(|one| one["contact"].as_str().unwrap_or_default().to_owned())
+        .collect();
     contacts.sort();
     assert_eq!(contacts, ["never", "revoked"]);
     Ok(())
@@ -255,7 +265,10 @@ async fn orders_that_nobody_knows_and_orders_of_strangers_are_refused() -> Resul
     assert_eq!(give(&machine, &admin, json!({"command": "open"})).await?, wrong("command"));
     assert_eq!(give(&edge, &admin, json!({"command": "lock"})).await?, wrong("command"));
     assert_eq!(give(&machine, &admin, json!({"command": "display"})).await?, wrong("text"));
-    assert_eq!(give(&machine, &admin, json!({"command": "lock", "text": "x"})).await?, wrong("text"));
+    assert_eq!(
+        give(&machine, &admin, json!({"command": "lock", "text": "x"})).await?,
+        wrong("text")
+    );
     let url = json!({"command": "restart", "url": "https://x.example"});
     assert_eq!(give(&edge, &admin, url).await?, wrong("url"));
     assert_eq!(give(&machine, &admin, json!({"command": "dance"})).await?.0, 422);

@@ -25,7 +25,8 @@ impl World {
         let api = Api::new().await?;
         let gym = Gym::open(&api, "Gym").await?;
         let admin = gym.token(&api, Role::Admin, &[]).await?;
-        let new = json!({"branch_id": gym.branch.id, "code": "bike-1", "name": "Bike", "type": "cardio"});
+        let new =
+            json!({"branch_id": gym.branch.id, "code": "bike-1", "name": "Bike", "type": "cardio"});
         let made = api.post("/api/v1/admin/machines", Some(&admin), &new).await?.json()?;
         let machine = made["machine"]["id"].as_str().context("no id")?.to_owned();
         let secret = made["secret"].as_str().context("no secret")?.to_owned();

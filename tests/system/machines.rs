@@ -16,7 +16,8 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn lent(scene: &Scene, what: &str, links: i64) -> Result<()> {
     wait::until_true(what, LIMIT, || async {
         let at_branch = scene.edge.metric(LINKS).await?;
-        let open = sqlx::query_scalar::<_, i64>("SELECT count(*) FROM links WHERE ended_at IS NULL");
+        let open =
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM links WHERE ended_at IS NULL");
         let here = open.fetch_one(&scene.pool).await?;
         #[expect(clippy::cast_precision_loss, reason = "counts")]
         let wanted = links as f64;
@@ -27,7 +28,8 @@ async fn lent(scene: &Scene, what: &str, links: i64) -> Result<()> {
 
 /// Whether the cloud believes the machine to be out of use.
 async fn is_out(scene: &Scene) -> Result<bool> {
-    let out = sqlx::query_scalar("SELECT out_of_use_since IS NOT NULL FROM devices WHERE code = 'rower'");
+    let out =
+        sqlx::query_scalar("SELECT out_of_use_since IS NOT NULL FROM devices WHERE code = 'rower'");
     Ok(out.fetch_one(&scene.pool).await?)
 }
 
@@ -44,7 +46,8 @@ async fn a_machine_that_is_out_of_use_or_retired_is_given_back_at_the_branch_and
     let rower: uuid::Uuid = sqlx::query_scalar("SELECT id FROM devices WHERE code = 'rower'")
         .fetch_one(&scene.pool)
         .await?;
-    let take = async || scene.site.ask(Wanted::Link { member: ada, machine: DeviceId(rower) }).await;
+    let take =
+        async || scene.site.ask(Wanted::Link { member: ada, machine: DeviceId(rower) }).await;
     let say = async |action: &str| {
         let body = json!({"machine_id": rower, "action": action, "message": "belt"});
         staff.send(Method::POST, "/api/v1/machines/maintenance", &body).await

@@ -101,7 +101,7 @@ async fn no_table_about_users_is_left_out() -> Result<()> {
         "body_metrics",
         "body_scans",   // as files
         "branch_staff", // told by the operator; staff accounts are the operator's
-        "commands", // what staff ordered belongs to the branch
+        "commands",     // what staff ordered belongs to the branch
         "consents",
         "exports", // the archives themselves
         "feedback",

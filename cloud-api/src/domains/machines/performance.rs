@@ -138,7 +138,7 @@ impl Performance {
     fn of(days: &[MachineDay], passed_s: i64) -> Self {
         let sum = |part: fn(&MachineDay) -> i32| days.iter().map(|day| i64::from(part(day))).sum();
         let (sessions, used_s): (i64, i64) = (sum(|day| day.sessions), sum(|day| day.used_s));
-        let (waits, wait_s): (i64, i64) = (sum(|day| day.waits), sum(|day| day.wait_s));
+        let (waits, waited_s): (i64, i64) = (sum(|day| day.waits), sum(|day| day.wait_s));
         let offline_s: i64 = sum(|day| day.offline_s);
         let out_of_order_s: i64 = sum(|day| day.out_of_order_s);
         let up_s = (passed_s - offline_s - out_of_order_s).max(0);
@@ -149,7 +149,7 @@ impl Performance {
             used_s,
             average_use_s: used_s / sessions.max(1),
             waits,
-            average_wait_s: wait_s / waits.max(1),
+            average_wait_s: waited_s / waits.max(1),
             offline_s,
             out_of_order_s,
             uptime_pct: f64::from(uptime) / 100.0,

@@ -18,10 +18,7 @@ pub async fn stale(db: &mut PgConnection) -> sqlx::Result<Vec<DeviceId>> {
         .await
 }
 
-pub async fn calendar(
-    db: &mut PgConnection,
-    machine: DeviceId,
-) -> sqlx::Result<Option<Calendar>> {
+pub async fn calendar(db: &mut PgConnection, machine: DeviceId) -> sqlx::Result<Option<Calendar>> {
     query_as!(
         Calendar,
         r#"SELECT branch_id AS "branch: BranchId", time_zone

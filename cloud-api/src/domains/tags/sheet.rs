@@ -154,7 +154,8 @@ mod tests {
         let rects = text.lines().filter(|line| line.ends_with(" re"));
         let drawn: f32 = rects
             .map(|line| {
-                let parts: Vec<f32> = line.split(' ').filter_map(|part| part.parse().ok()).collect();
+                let parts: Vec<f32> =
+                    line.split(' ').filter_map(|part| part.parse().ok()).collect();
                 parts[2] / parts[3]
             })
             .sum();

@@ -42,7 +42,7 @@ pub struct MachineRecordFilter {
 }
 
 /// A machine that was made, and what it logs in with: shown now and never again.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct MadeMachine {
     pub machine: MachineRecord,
     #[schema(example = "f3Jq0iYF2xv2Ck8mYv0S9m1kQbE")]

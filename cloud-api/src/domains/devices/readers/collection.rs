@@ -27,7 +27,7 @@ pub struct ReaderFilter {
 }
 
 /// A reader that was made, and what it logs in with: shown now and never again.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 pub struct MadeReader {
     pub reader: ReaderRecord,
     #[schema(example = "f3Jq0iYF2xv2Ck8mYv0S9m1kQbE")]
