@@ -112,6 +112,7 @@ fn fixed(field: &'static str, is_same: bool) -> Result<()> {
 }
 
 /// A rule for codes.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde calls it so")]
 fn valid_code(code: &str, (): &()) -> garde::Result {
     if Code::is_valid(code) {
         return Ok(());

@@ -1,6 +1,6 @@
 //! `/machines/heartbeat`: machines without a gateway tell of themselves over HTTPS.
 
-use super::beat_store::{self as store, Status};
+use super::beat_store::{self as store, News};
 use super::condition::{self, Word};
 use super::report_store::{self, NewReport, Severity, Source};
 use crate::app::App;
@@ -129,7 +129,7 @@ async fn tell(
     status: DeviceStatus,
     now: OffsetDateTime,
 ) -> anyhow::Result<()> {
-    store::insert_status(db, &Status { branch, machine, status: &status, now }).await?;
+    store::insert_status(db, &News { branch, machine, status: &status, now }).await?;
     let present = super::store::present(db, &[machine.0], None).await?.remove(&machine);
     let present = present.unwrap_or_default();
     let event = Event::MachineStatus(MachineStatus {

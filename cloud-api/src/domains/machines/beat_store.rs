@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 /// A status to be kept for good.
-pub struct Status<'a> {
+pub struct News<'a> {
     pub branch: BranchId,
     pub machine: DeviceId,
     pub status: &'a DeviceStatus,
@@ -92,7 +92,7 @@ pub async fn condition(
 }
 
 /// A status that no edge has journaled has the nil edge, and a number of the cloud.
-pub async fn insert_status(db: &mut PgConnection, new: &Status<'_>) -> sqlx::Result<()> {
+pub async fn insert_status(db: &mut PgConnection, new: &News<'_>) -> sqlx::Result<()> {
     query!(
         "INSERT INTO device_statuses
              (edge_id, epoch, seq, branch_id, device_id, boot, mono_ms, at, is_dated, received_at,

@@ -99,8 +99,8 @@ pub async fn report_maintenance(
     if said.action != Action::Report && !is_staff {
         return Err(Error::Forbidden);
     }
-    let said = Said { app: &app, caller: &caller, machine: &machine, said: &said, is_staff };
-    let (action, report_id) = match said.said.action {
+    let said = Said { app: &app, caller: &caller, machine: &machine, words: &said, is_staff };
+    let (action, report_id) = match said.words.action {
         Action::Report => ("machine.reported", Some(said.report(&mut tx).await?)),
         Action::Set => ("machine.out_of_use", Some(said.set(&mut tx).await?)),
         Action::Clear => {
@@ -119,7 +119,7 @@ struct Said<'a> {
     app: &'a App,
     caller: &'a Caller,
     machine: &'a Machine,
-    said: &'a Maintenance,
+    words: &'a Maintenance,
     is_staff: bool,
 }
 
@@ -130,11 +130,11 @@ impl Said<'_> {
         if !self.is_staff && store::has_open(db, machine, self.caller.user).await? {
             return Err(Error::Conflict("already_reported"));
         }
-        let id = self.insert(db, self.said.severity).await?;
+        let id = self.insert(db, self.words.severity).await?;
         let since = self.app.clock.now() - Duration::DAY;
         let enough = i64::from(self.app.config.machines.reports_before_out_of_use);
         if !self.is_staff
-            && self.said.severity == Severity::Fault
+            && self.words.severity == Severity::Fault
             && store::members_with_fault(db, machine, since).await? >= enough
         {
             self.put(db, true, Some("reported by members")).await?;
@@ -144,14 +144,14 @@ impl Said<'_> {
 
     async fn set(&self, db: &mut PgConnection) -> Result<MachineReportId> {
         let id = self.insert(db, Severity::Fault).await?;
-        self.put(db, true, Some(&self.said.message)).await?;
+        self.put(db, true, Some(&self.words.message)).await?;
         Ok(id)
     }
 
     async fn clear(&self, db: &mut PgConnection) -> Result<()> {
         let (machine, now) = (self.machine.id, self.app.clock.now());
-        store::close(db, machine, self.caller.user, Some(&self.said.message), now).await?;
-        if self.said.is_serviced {
+        store::close(db, machine, self.caller.user, Some(&self.words.message), now).await?;
+        if self.words.is_serviced {
             store::serviced(db, machine, now).await?;
         }
         self.put(db, false, None).await
@@ -165,7 +165,7 @@ impl Said<'_> {
             user: Some(self.caller.user),
             severity,
             code: None,
-            message: &self.said.message,
+            message: &self.words.message,
         };
         Ok(store::insert(db, &new, self.app.clock.now()).await?)
     }

@@ -52,6 +52,7 @@ pub async fn take_stale(
 }
 
 /// Sums up the days of a machine from a moment on until now, by the calendar of its branch.
+#[expect(clippy::too_many_lines, reason = "one statement")]
 pub async fn sum_up(
     db: &mut PgConnection,
     machine: DeviceId,

@@ -95,18 +95,16 @@ fn tell(app: &App, machine: &Machine, present: Present) -> MachineState {
     let mut live = app.live.device(machine.branch_id, machine.id);
     let sampled_at = live.as_ref().and_then(|live| live.sample.as_ref()).map(|(at, _)| *at);
     let by_branch = live.as_ref().is_some_and(|live| live.state != DeviceState::Offline);
-    let (state, error, heard_at, is_heard) = match present.beat.filter(|_| !by_branch) {
-        Some(beat) => {
-            let is_fresh = now - beat.at <= app.config.machines.silence();
-            let state = if is_fresh { beat.state } else { DeviceState::Offline };
-            (Some(state), beat.error, Some(beat.at), true)
-        }
-        None => {
-            let heard_at = app.live.branch(machine.branch_id).map(|(at, _)| at);
-            let is_heard = heard_at.is_some_and(|at| now - at <= HEARD_FOR);
-            let error = live.as_mut().and_then(|live| live.error.take());
-            (live.map(|live| live.state), error, heard_at, is_heard)
-        }
+    let told = present.beat.filter(|_| !by_branch);
+    let (state, error, heard_at, is_heard) = if let Some(beat) = told {
+        let is_fresh = now - beat.at <= app.config.machines.silence();
+        let state = if is_fresh { beat.state } else { DeviceState::Offline };
+        (Some(state), beat.error, Some(beat.at), true)
+    } else {
+        let heard_at = app.live.branch(machine.branch_id).map(|(at, _)| at);
+        let is_heard = heard_at.is_some_and(|at| now - at <= HEARD_FOR);
+        let error = live.as_mut().and_then(|live| live.error.take());
+        (live.map(|live| live.state), error, heard_at, is_heard)
     };
     let said = if present.is_out_of_use { Some(DeviceState::OutOfOrder) } else { state };
     let availability =

@@ -116,10 +116,8 @@ fn text(content: &mut Content, text: &str, (left, baseline): (f32, f32), size: f
 
 /// The letter in the encoding of the font, whose upper half is that of Latin-1.
 fn western(letter: char) -> u8 {
-    match u8::try_from(letter) {
-        Ok(byte @ (0x20..=0x7e | 0xa0..=0xff)) => byte,
-        _ => b'?',
-    }
+    let byte = u8::try_from(letter).ok();
+    byte.filter(|byte| matches!(byte, 0x20..=0x7e | 0xa0..=0xff)).unwrap_or(b'?')
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Commands that people give over REST, and what comes of them: the same for machines, readers and edges.
 
-use super::store::{self, Asked};
+use super::store::{self, Given};
 use super::{Order, give_command};
 use crate::app::App;
 use crate::audit::{self, Entry};
@@ -186,7 +186,7 @@ fn args(new: &NewCommand) -> Map<String, Value> {
 /// One of a subject's.
 pub async fn one(db: &mut PgConnection, subject: Uuid, id: CommandId) -> Result<CommandRecord> {
     let found = store::asked(db, subject, Some(id), None, 1).await?.pop();
-    found.map(Asked::record).ok_or(Error::NotFound)
+    found.map(Given::record).ok_or(Error::NotFound)
 }
 
 /// Those of a subject, the newest first.
@@ -196,11 +196,11 @@ pub async fn page(
     page: &PageQuery,
 ) -> Result<Page<CommandRecord>> {
     let found = store::asked(db, subject, None, page.after()?, page.rows()).await?;
-    let found: Vec<_> = found.into_iter().map(Asked::record).collect();
+    let found: Vec<_> = found.into_iter().map(Given::record).collect();
     Ok(Page::cut(found, page, |one| (one.created_at, one.id)))
 }
 
-impl Asked {
+impl Given {
     fn record(self) -> CommandRecord {
         let status = match (self.outcome.as_deref(), self.told_at) {
             (Some("done"), _) => CommandStatus::Done,

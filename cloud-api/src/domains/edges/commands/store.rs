@@ -196,7 +196,7 @@ pub async fn mark_asked(
 }
 
 /// A command that somebody gave over REST.
-pub struct Asked {
+pub struct Given {
     pub id: CommandId,
     pub branch_id: BranchId,
     pub subject_id: Uuid,
@@ -217,10 +217,10 @@ pub async fn asked(
     only: Option<CommandId>,
     before: Option<(OffsetDateTime, CommandId)>,
     rows: i64,
-) -> sqlx::Result<Vec<Asked>> {
+) -> sqlx::Result<Vec<Given>> {
     let (at, id) = before.unzip();
     query_as!(
-        Asked,
+        Given,
         r#"SELECT id, branch_id, subject_id AS "subject_id!", command, outcome, detail,
                   asked_by AS "asked_by: UserId", created_at, told_at, finished_at, expires_at
          FROM commands
