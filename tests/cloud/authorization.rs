@@ -160,6 +160,27 @@ const OF_SOMEBODY: [(&str, &str); 8] = [
     ),
 ];
 
+/// Admins see all of their organization; a third one has its own.
+async fn of_a_third(api: &Api, path: &str) -> Result<Option<uuid::Uuid>> {
+    let is_of = |beginning: &str| path.starts_with(beginning);
+    let is_branch = is_of("/api/v1/admin/branches/{id}") || path == "/api/v1/users/branches/{id}";
+    let (is_user, is_organization) =
+        (is_of("/api/v1/admin/users/{id}"), path == "/api/v1/admin/organizations/{id}");
+    if !is_branch && !is_user && !is_organization {
+        return Ok(None);
+    }
+    let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
+    if is_branch {
+        return Ok(Some(third.branch.id.0));
+    }
+    if is_organization {
+        return Ok(Some(third.organization.0));
+    }
+    third.token(api, Role::Member, &[]).await?;
+    let newest = sqlx::query_scalar("SELECT id FROM users ORDER BY id DESC LIMIT 1");
+    Ok(Some(newest.fetch_one(&api.app.db).await?))
+}
+
 /// What there is of somebody else, by the path it is found under. A route for another kind of thing has to be
 /// added here.
 async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<String>> {
@@ -192,25 +213,8 @@ async fn foreign_path(api: &Api, gym: &Gym, route: &Route) -> Result<Option<Stri
         let reader = gym.reader(api, &gym.branch, "reader").await?;
         return Ok(filler(path, reader.to_string()));
     }
-    if path == "/api/v1/admin/organizations/{id}" {
-        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        return Ok(filler(path, third.organization.to_string()));
-    }
-    if path.starts_with("/api/v1/admin/branches/{id}") {
-        // Admins see all branches of theirs; a third organization has its own.
-        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        return Ok(filler(path, third.branch.id.to_string()));
-    }
-    if path.starts_with("/api/v1/admin/users/{id}") {
-        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        third.token(api, Role::Member, &[]).await?;
-        let newest = sqlx::query_scalar("SELECT id FROM users ORDER BY id DESC LIMIT 1");
-        let user: uuid::Uuid = newest.fetch_one(&api.app.db).await?;
-        return Ok(filler(path, user.to_string()));
-    }
-    if path == "/api/v1/users/branches/{id}" {
-        let third = Gym::open(api, &uuid::Uuid::now_v7().to_string()).await?;
-        return Ok(filler(path, third.branch.id.to_string()));
+    if let Some(id) = of_a_third(api, path).await? {
+        return Ok(filler(path, id.to_string()));
     }
     if let Some((_, sql)) = OF_SOMEBODY.iter().find(|(prefix, _)| path.starts_with(prefix)) {
         gym.token(api, Role::Member, &[]).await?;
