@@ -18,8 +18,7 @@ pub async fn sections(
 }
 
 /// Each gives one JSON value for a user; too free in form for the checked macros.
-const ROWS: [(&str, &str); 14] = [
-const ROWS: [(&str, &str); 13] = [
+const ROWS: [(&str, &str); 15] = [
     (
         "account",
         "SELECT to_jsonb(t) FROM (SELECT id, organization_id, email, name, role, status, plan,
@@ -94,6 +93,8 @@ const ROWS: [(&str, &str); 13] = [
         "SELECT COALESCE(jsonb_agg(to_jsonb(t)), '[]') FROM (SELECT machine_records.*
              FROM machine_records JOIN members ON members.id = member_id
              WHERE user_id = $1 ORDER BY exercise, measure, weight_cg) t",
+    ),
+    (
         "machine_reports",
         "SELECT COALESCE(jsonb_agg(to_jsonb(t)), '[]') FROM (SELECT machine_id, severity, message,
              created_at, closed_at, note FROM machine_reports
