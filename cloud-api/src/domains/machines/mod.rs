@@ -11,6 +11,7 @@ mod condition;
 mod item;
 mod maintenance;
 mod model;
+mod now;
 mod performance;
 mod performance_store;
 mod report_store;
@@ -21,10 +22,12 @@ mod telemetry;
 
 pub use beat::MissBeats;
 pub use condition::follow;
-pub use model::Machine;
+pub use model::{Availability, Machine};
+pub use now::{MachineNow, now};
 pub use performance::SumUpMachines;
 pub use sight::Sight;
 pub use state::MachineState;
+pub use store::name;
 
 use crate::app::App;
 use crate::http::{Caller, Error, Result};

@@ -131,3 +131,10 @@ pub async fn present(
 pub async fn name_of(db: &mut PgConnection, user: UserId) -> sqlx::Result<String> {
     query_scalar!("SELECT name FROM users WHERE id = $1", user.0).fetch_one(db).await
 }
+
+/// What a machine is called, unless it was removed.
+pub async fn name(db: &mut PgConnection, id: DeviceId) -> sqlx::Result<Option<String>> {
+    query_scalar!("SELECT name FROM devices WHERE id = $1 AND removed_at IS NULL", id.0)
+        .fetch_optional(db)
+        .await
+}
