@@ -2,9 +2,14 @@
 
 use anyhow::{Context, Result};
 use axum::Router;
-use axum::routing::get;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
 use cloud_api::config::Http;
 use cloud_api::http::server;
+use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +43,13 @@ impl Listener {
             releasing.notified().await;
             "done"
         };
-        let router = Router::new().route("/wait", get(wait)).route("/", get(|| async { "here" }));
+        let router = Router::new()
+            .route("/wait", get(wait))
+            .route("/", get(|| async { "here" }))
+            .route("/unread", post(|| async { "unread" }))
+            .route("/echo", post(async |text: String| text))
+            .route("/long", get(async || "x".repeat(LENGTH)))
+            .route("/upgrade", get(upgrade));
         let stop = CancellationToken::new();
         let stopping = stop.clone();
         let ended =
@@ -56,6 +67,35 @@ impl Listener {
         self.stop.cancel();
         timeout(LONG, self.ended).await.context("it did not end")??
     }
+}
+
+/// More than the sockets' buffers hold.
+const LENGTH: usize = 32 << 20;
+
+/// Sends back what comes after the upgrade.
+#[expect(clippy::disallowed_methods, reason = "it ends with its connection")]
+async fn upgrade(mut request: Request) -> Result<Response, StatusCode> {
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let mut io = TokioIo::new(upgraded.await.expect("upgraded"));
+        let mut text = [0; 4];
+        io.read_exact(&mut text).await.expect("four bytes");
+        io.write_all(&text).await.expect("written");
+        io.shutdown().await.expect("closed");
+    });
+    let answer = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+    let answer = answer.header("connection", "upgrade").header("upgrade", "echo");
+    answer.body(Body::empty()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// An answer, so far as its end is known.
+async fn until(stream: &mut TcpStream, end: &str) -> Result<String> {
+    let mut text = Vec::new();
+    while !text.ends_with(end.as_bytes()) {
+        let byte = timeout(LONG, stream.read_u8()).await.context("it does not go on")?;
+        text.push(byte.with_context(|| String::from_utf8_lossy(&text).into_owned())?);
+    }
+    Ok(String::from_utf8(text)?)
 }
 
 /// Everything until the server closes.
@@ -115,4 +155,123 @@ async fn a_connection_over_the_limit_waits_for_its_turn() -> Result<()> {
     assert!(rest(first).await?.ends_with("done"));
     assert!(rest(second).await?.ends_with("here"));
     listener.end().await
+}
+
+const HOST: &str = "Host: x\r\n\r\n";
+
+#[tokio::test]
+async fn a_connection_is_kept_whatever_is_asked_on_it() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+    let mut stream = listener.send(&format!("GET / HTTP/1.1\r\n{HOST}")).await?;
+    until(&mut stream, "here").await?;
+
+    for _ in 0..3 {
+        let post = "POST /echo HTTP/1.1\r\nContent-Length: 5\r\nHost: x\r\n\r\nhello";
+        stream.write_all(post.as_bytes()).await?;
+        until(&mut stream, "hello").await?;
+        let pieces = "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        stream.write_all(pieces.as_bytes()).await?;
+        until(&mut stream, "abc").await?;
+        let unread = "POST /unread HTTP/1.1\r\nContent-Length: 2\r\nHost: x\r\n\r\nhi";
+        stream.write_all(unread.as_bytes()).await?;
+        until(&mut stream, "unread").await?;
+        stream.write_all(format!("HEAD / HTTP/1.1\r\n{HOST}").as_bytes()).await?;
+        until(&mut stream, "\r\n\r\n").await?;
+        stream.write_all(format!("GET / HTTP/1.1\r\n{HOST}").as_bytes()).await?;
+        until(&mut stream, "here").await?;
+    }
+
+    listener.end().await
+}
+
+#[tokio::test]
+async fn what_is_asked_before_the_answer_is_answered_in_turn() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+    let get = format!("GET / HTTP/1.1\r\n{HOST}");
+
+    let mut stream = listener.send(&format!("{get}{get}{get}GET / HT")).await?;
+    for _ in 0..3 {
+        until(&mut stream, "here").await?;
+    }
+    stream.write_all(b"TP/1.1\r\nHost: x\r\n\r\n").await?;
+    until(&mut stream, "here").await?;
+
+    listener.end().await
+}
+
+#[tokio::test]
+async fn who_speaks_an_older_or_a_newer_version_is_served() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+
+    let older = listener.send(&format!("GET / HTTP/1.0\r\n{HOST}")).await?;
+    assert!(rest(older).await?.ends_with("here"));
+    let newer = reqwest::Client::builder().http2_prior_knowledge().build()?;
+    for _ in 0..2 {
+        let answer = newer.get(format!("http://{}/", listener.address)).send().await?;
+        assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+        assert_eq!(answer.text().await?, "here");
+    }
+
+    drop(newer);
+    listener.end().await
+}
+
+#[tokio::test]
+async fn a_connection_that_was_kept_can_become_another() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+    let mut stream = listener.send(&format!("GET / HTTP/1.1\r\n{HOST}")).await?;
+    until(&mut stream, "here").await?;
+
+    let upgrade =
+        format!("GET /upgrade HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: echo\r\n{HOST}");
+    stream.write_all(upgrade.as_bytes()).await?;
+    until(&mut stream, "\r\n\r\n").await?;
+    stream.write_all(b"ping").await?;
+
+    assert_eq!(rest(stream).await?, "ping");
+    listener.end().await
+}
+
+#[tokio::test]
+async fn who_reads_late_gets_everything() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+    let mut slow = listener.send(&format!("GET /long HTTP/1.1\r\n{HOST}")).await?;
+    until(&mut slow, "\r\n\r\n").await?;
+    let mut quick = listener.send(&format!("GET / HTTP/1.1\r\n{HOST}")).await?;
+    until(&mut quick, "here").await?;
+
+    let mut body = vec![0; LENGTH];
+    timeout(LONG, slow.read_exact(&mut body)).await??;
+    slow.write_all(format!("GET / HTTP/1.1\r\n{CLOSE}").as_bytes()).await?;
+
+    assert!(body.iter().all(|byte| *byte == b'x'));
+    assert!(rest(slow).await?.ends_with("here"));
+    listener.end().await
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_is_asked_any_more_is_closed() -> Result<()> {
+    let listener = Listener::start(Http { header_timeout_s: 1, ..Http::default() }).await?;
+    let unread = "POST /unread HTTP/1.1\r\nContent-Length: 2\r\nHost: x\r\n\r\nhi";
+
+    for request in [format!("GET / HTTP/1.1\r\n{HOST}"), unread.to_owned(), String::new()] {
+        let stream = listener.send(&request).await?;
+        rest(stream).await?;
+    }
+
+    listener.end().await
+}
+
+#[tokio::test]
+async fn idle_connections_end_with_the_listener() -> Result<()> {
+    let listener = Listener::start(Http::default()).await?;
+    let mut asked = listener.send(&format!("GET / HTTP/1.1\r\n{HOST}")).await?;
+    until(&mut asked, "here").await?;
+    let silent = listener.send("").await?;
+
+    listener.end().await?;
+
+    assert_eq!(rest(asked).await?, "");
+    assert_eq!(rest(silent).await?, "");
+    Ok(())
 }

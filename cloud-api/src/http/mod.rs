@@ -1,6 +1,8 @@
 //! The only code that knows how things look in HTTP: errors, extractors, who calls, pages, layers.
 
+mod activity;
 pub mod auth;
+mod connection;
 mod constraint;
 pub mod error;
 pub mod etag;

@@ -1,15 +1,9 @@
 //! Accepts connections within limits, and lets requests end before it ends.
 
+use super::connection::Connections;
 use crate::config::Http;
 use anyhow::Context;
 use axum::Router;
-use axum::body::Body;
-use axum::extract::ConnectInfo;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +12,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::util::MapRequest;
 
 /// Opens the port; says in words if somebody has it.
 pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -36,28 +29,16 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let tasks = TaskTracker::new();
-    let graceful = GracefulShutdown::new();
-    let builder = connection_builder(limits);
+    let head_timeout = Duration::from_secs(limits.header_timeout_s);
+    let connections = Arc::new(Connections { router, head_timeout, stop: stop.clone() });
     loop {
         let (stream, peer, slot) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = accept(&listener, &slots) => accepted?,
         };
-        let with_peer =
-            MapRequest::new(router.clone(), move |request: hyper::Request<Incoming>| {
-                let mut request = request.map(Body::new);
-                request.extensions_mut().insert(ConnectInfo(peer));
-                request
-            });
-        let connection = builder
-            .serve_connection_with_upgrades(
-                TokioIo::new(stream),
-                TowerToHyperService::new(with_peer),
-            )
-            .into_owned();
-        let connection = graceful.watch(connection);
+        let connections = Arc::clone(&connections);
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Err(error) = connections.serve(stream, peer).await {
                 tracing::debug!(%peer, %error, "a connection ended early");
             }
             drop(slot);
@@ -65,32 +46,11 @@ pub async fn run(
     }
     drop(listener);
     tasks.close();
-    let ended = async {
-        graceful.shutdown().await;
-        tasks.wait().await;
-    };
-    if timeout(Duration::from_secs(limits.drain_s), ended).await.is_err() {
+    if timeout(Duration::from_secs(limits.drain_s), tasks.wait()).await.is_err() {
         tracing::warn!(connections = tasks.len(), "requests were cut off");
     }
     Ok(())
 }
-
-fn connection_builder(limits: &Http) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(limits.header_timeout_s));
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(Some(KEEP_ALIVE));
-    builder
-}
-
-const MAX_STREAMS: u32 = 200;
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// The next connection, once there is room for it.
 async fn accept(

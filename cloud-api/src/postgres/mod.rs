@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use private::Private;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, PgPool};
+use sqlx::{ConnectOptions, Connection, PgPool};
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -74,9 +74,22 @@ pub async fn connect(config: &Database, options: PgConnectOptions) -> sqlx::Resu
         .max_connections(config.max_connections)
         .acquire_timeout(config.connect_timeout())
         .idle_timeout(config.idle_timeout())
+        // A round trip more for every request that needs the database, unless only who was idle is asked.
+        .test_before_acquire(false)
+        .before_acquire(|connection, idle| {
+            Box::pin(async move {
+                if idle.idle_for >= DOUBTED_AFTER {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await
 }
+
+/// A connection that was used a moment ago is taken to be there still.
+const DOUBTED_AFTER: Duration = Duration::from_secs(1);
 
 /// A pool that gave up only says that time was up; another try says why.
 async fn explain(error: sqlx::Error, options: &PgConnectOptions) -> anyhow::Error {
