@@ -82,6 +82,13 @@ async fn what_shows_in_a_profile_is_told_whoever_changes_it() -> Result<()> {
     verify(&two.one, &token_of(&letter)?).await?;
 
     two.is_told(|profile| profile["is_email_verified"] == true).await?;
+    let picture = crate::users::avatars::picture()?;
+    let (path, token) = ("/users/upload-avatar", &two.token);
+    let made = crate::users::upload(&two.one, token, path, "file", &picture).await?;
+    assert_eq!(made.status, 201);
+    two.is_told(|profile| profile["avatar_id"].is_string()).await?;
+    assert_eq!(two.one.delete("/api/v1/users/avatar", Some(token)).await?.status, 204);
+    two.is_told(|profile| profile["avatar_id"].is_null()).await?;
     let rename = "UPDATE users SET name = 'Lovelace', plan = 'premium', plan_ends_at = NULL";
     sqlx::query(rename).execute(&two.api.app.db).await?;
     wait::until_true("both tell what was changed by hand", LIMIT, || async {

@@ -6,8 +6,12 @@ use axum::body::Body;
 use axum::http::Request;
 use cloud_api::jobs::run_due_jobs;
 use serde_json::{Value, json};
+use std::time::Duration as StdDuration;
 use tests::api::{Answer, Api};
+use tests::wait;
 use time::Duration;
+
+const LIMIT: StdDuration = StdDuration::from_secs(20);
 
 async fn register(api: &Api, key: &str, email: &str) -> Result<Answer> {
     let new = json!({"email": email, "password": STRONG, "name": "Ada"});
@@ -107,6 +111,40 @@ async fn a_request_whose_service_died_before_its_commit_is_carried_out_after_a_m
     let again = praise(&api, &token).await?;
 
     assert_eq!(again.status, 201);
+    assert_eq!(count(&api, "SELECT count(*) FROM feedback").await?, 1);
+    Ok(())
+}
+
+/// Until so many wait for the table that the test has locked.
+async fn blocked(api: &Api, number: i64) -> Result<()> {
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database
+         WHERE NOT granted AND relation = 'feedback'::regclass AND datname = current_database()";
+    wait::until_true("requests wait", LIMIT, || async { Ok(count(api, waiting).await? == number) })
+        .await
+}
+
+#[tokio::test]
+async fn a_request_that_was_taken_for_dead_and_who_took_over_do_it_once_between_them() -> Result<()>
+{
+    let (api, _) = cloud().await?;
+    let (token, _) = registered(&api, "ada@example.com").await?;
+    let mut locked = api.app.db.begin().await?;
+    sqlx::query("LOCK TABLE feedback IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await?;
+    let take_over = async {
+        blocked(&api, 1).await?;
+        api.app.clock.advance(Duration::seconds(61));
+        let release = async {
+            blocked(&api, 2).await?;
+            Ok(locked.rollback().await?)
+        };
+        Ok(tokio::try_join!(praise(&api, &token), release)?.0)
+    };
+
+    let (slow, quick) = tokio::try_join!(praise(&api, &token), take_over)?;
+
+    let mut statuses = [slow.status.as_u16(), quick.status.as_u16()];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409]);
     assert_eq!(count(&api, "SELECT count(*) FROM feedback").await?, 1);
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Users: what they tell, prefer, measure and show, what they agree to, and how they leave.
 
-mod avatars;
+pub mod avatars;
 mod body;
 mod consents;
 mod credentials;
@@ -41,6 +41,24 @@ struct Person {
     token: String,
 }
 
+/// Sends a file as browsers do.
+pub async fn upload(
+    api: &Api,
+    token: &str,
+    path: &str,
+    name: &str,
+    content: &[u8],
+) -> Result<Answer> {
+    let head = format!(
+        "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"../../a.sh\"\r\n\r\n"
+    );
+    let body = [head.as_bytes(), content, &b"\r\n--edge--\r\n"[..]].concat();
+    let request = Request::post(format!("/api/v1{path}"))
+        .header("authorization", format!("Bearer {token}"))
+        .header("content-type", "multipart/form-data; boundary=edge");
+    api.call(request.body(Body::from(body))?).await
+}
+
 impl Scene {
     async fn open() -> Result<Self> {
         let api = Api::new().await?;
@@ -73,16 +91,8 @@ impl Scene {
         self.api.delete(&format!("/api/v1{path}"), Some(&self.ada.token)).await
     }
 
-    /// Sends a file as browsers do.
     async fn upload(&self, path: &str, name: &str, content: &[u8]) -> Result<Answer> {
-        let head = format!(
-            "--edge\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"../../a.sh\"\r\n\r\n"
-        );
-        let body = [head.as_bytes(), content, &b"\r\n--edge--\r\n"[..]].concat();
-        let request = Request::post(format!("/api/v1{path}"))
-            .header("authorization", format!("Bearer {}", self.ada.token))
-            .header("content-type", "multipart/form-data; boundary=edge");
-        self.api.call(request.body(Body::from(body))?).await
+        upload(&self.api, &self.ada.token, path, name, content).await
     }
 
     /// Makes Ada a member who may use a branch, or all.
