@@ -205,7 +205,7 @@ async fn who_speaks_an_older_or_a_newer_version_is_served() -> Result<()> {
 
     let older = listener.send(&format!("GET / HTTP/1.0\r\n{HOST}")).await?;
     assert!(rest(older).await?.ends_with("here"));
-    let newer = reqwest::Client::builder().http2_prior_knowledge().build()?;
+    let newer = tests::http::builder().http2_prior_knowledge().build()?;
     for _ in 0..2 {
         let answer = newer.get(format!("http://{}/", listener.address)).send().await?;
         assert_eq!(answer.version(), reqwest::Version::HTTP_2);
