@@ -18,18 +18,26 @@ use crate::outside::identity::{ExternalIssuer, Provider};
 use crate::outside::mail::{self, Mailer};
 use crate::outside::redis::Redis;
 use crate::outside::web;
+use crate::postgres::Reads;
 use crate::secrets::Secrets;
 use anyhow::Context;
 use sqlx::PgPool;
+use std::ops::Deref;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The state of the service.
+/// The state of the service. Every request takes some copies of it.
 #[derive(Debug, Clone)]
-pub struct App {
+pub struct App(Arc<State>);
+
+/// What there is of it.
+#[derive(Debug, Clone)]
+pub struct State {
     pub db: PgPool,
+    /// Of the same connections, for what is read often.
+    pub reads: Reads,
     pub clock: Clock,
     pub config: Arc<Config>,
     pub keys: Arc<Keys>,
@@ -64,6 +72,14 @@ pub struct App {
     pub started: Instant,
 }
 
+impl Deref for App {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
 impl App {
     /// Over a database whose schema is up to date.
     pub async fn open(
@@ -92,7 +108,8 @@ impl App {
         let cache = Cache::new(redis.clone(), clock.clone(), relay.clone());
         let files = Files::open(&config.files, &config.service.state_dir)?;
         let mailer = mail::open(&config.mail, &config.service.state_dir)?;
-        Ok(Self {
+        Ok(Self(Arc::new(State {
+            reads: Reads::new(&db, stop.clone()),
             db,
             keys: Arc::new(keys),
             secrets: Arc::new(secrets),
@@ -121,7 +138,14 @@ impl App {
             clock,
             stop,
             started: Instant::now(),
-        })
+        })))
+    }
+
+    /// The same, with letters going elsewhere.
+    #[must_use]
+    pub fn with_mailer(mut self, mailer: Arc<dyn Mailer>) -> Self {
+        Arc::make_mut(&mut self.0).mailer = mailer;
+        self
     }
 
     /// A user has changed: what is remembered of them here counts no longer. Other instances are told by the database.

@@ -35,6 +35,7 @@ mod member_import;
 mod members;
 mod private_postgres;
 mod readers;
+mod reads;
 mod rollups;
 mod server;
 mod sessions;

@@ -56,10 +56,10 @@ impl Api {
         config.service.state_dir = state.path().to_owned();
         let db = Db::new().await?;
         config.auth.failed_login_ms = 0;
-        let mut app =
+        let app =
             App::open(db.pool().await?, config, Clock::system(), CancellationToken::new()).await?;
         let inbox = Inbox::default();
-        app.mailer = Arc::new(inbox.clone());
+        let app = app.with_mailer(Arc::new(inbox.clone()));
         let router = cloud_api::router(&app);
         Ok(Self { app, inbox, router, db: Some(db), _state: Some(state) })
     }

@@ -68,6 +68,7 @@ async fn run(
 
 /// What every instance does besides answering.
 fn background(app: &App, tasks: &mut JoinSet<anyhow::Result<()>>) {
+    tasks.spawn(app.reads.clone().run());
     tasks.spawn(events::run(app.bus.clone(), app.db.clone(), app.stop.clone()));
     tasks.spawn(app.relay.clone().run(app.stop.clone()));
     tasks.spawn(events::outbox::run(app.clone()));

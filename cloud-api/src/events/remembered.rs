@@ -29,19 +29,20 @@ impl<K: PartialEq, V: Clone> Remembered<K, V> {
     }
 
     /// What is remembered and still good, or what `read` finds.
-    pub async fn find<E>(
+    pub async fn find<E, R: Future<Output = Result<Option<V>, E>>>(
         &self,
         bus: &Bus,
         (user, key): (UserId, K),
         is_good: impl Fn(&V) -> bool,
-        read: impl Future<Output = Result<Option<V>, E>>,
+        read: impl FnOnce() -> R,
     ) -> Result<Option<V>, E> {
         let is_told = self.max_users > 0 && bus.is_heard();
         if is_told && let Some(known) = self.known(user, &key).filter(is_good) {
             return Ok(Some(known));
         }
         let generation = self.lock().generation;
-        let found = read.await?;
+        // Seldom needed and large: every request would carry it along.
+        let found = Box::pin(read()).await?;
         if is_told && let Some(found) = &found {
             self.remember(user, key, found, generation);
         }
@@ -113,7 +114,7 @@ mod tests {
         }
 
         async fn find(&self, values: &Remembered<u8, u32>, bus: &Bus, user: UserId) -> u32 {
-            let read = async { Ok::<_, ()>(Some(self.next())) };
+            let read = async || Ok::<_, ()>(Some(self.next()));
             values.find(bus, (user, 0), |_| true, read).await.unwrap().unwrap()
         }
     }
@@ -153,7 +154,7 @@ mod tests {
     async fn what_was_read_before_it_changed_is_not_remembered() {
         let (bus, table, values) = (heard(), Table(Cell::new(0)), Remembered::new(10));
         let ada = UserId::new();
-        let changed_meanwhile = async {
+        let changed_meanwhile = async || {
             let read = table.next();
             values.forget(ada);
             Ok::<_, ()>(Some(read))
@@ -169,11 +170,11 @@ mod tests {
         let (bus, values) = (heard(), Remembered::new(3));
         let read = async || Ok::<_, ()>(Some(1));
         for _ in 0..10 {
-            values.find(&bus, (UserId::new(), 0), |_| true, read()).await.unwrap();
+            values.find(&bus, (UserId::new(), 0), |_| true, read).await.unwrap();
         }
         let ada = UserId::new();
         for key in 0..100 {
-            values.find(&bus, (ada, key), |_| true, read()).await.unwrap();
+            values.find(&bus, (ada, key), |_| true, read).await.unwrap();
         }
 
         let state = values.lock();

@@ -139,7 +139,7 @@ pub async fn gate(
         request.extensions_mut().insert(caller);
     }
     let response = if rule.is_idempotent {
-        super::idempotency::once(&app, owner, request, next).await
+        Box::pin(super::idempotency::once(&app, owner, request, next)).await
     } else {
         next.run(request).await
     };

@@ -128,24 +128,28 @@ fn exposed() -> Vec<HeaderName> {
 }
 
 async fn secure(mut response: Response) -> Response {
-    for (name, value) in SECURITY_HEADERS {
-        let name = HeaderName::from_static(name);
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    for (name, value) in &SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
     response
 }
 
-const SECURITY_HEADERS: [(&str, &str); 6] = [
+static SECURITY_HEADERS: [(HeaderName, HeaderValue); 6] = [
     (
-        "content-security-policy",
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
-         img-src 'self' data: https:; frame-ancestors 'none'",
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
+             img-src 'self' data: https:; frame-ancestors 'none'",
+        ),
     ),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
-    ("x-frame-options", "DENY"),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
-    ("x-api-version", "1"),
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains; preload"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (HeaderName::from_static("x-api-version"), HeaderValue::from_static("1")),
 ];
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, header};
 use axum::middleware::Next;
 use axum::{body::Body, extract::FromRequestParts};
+use metrics::Label;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -91,20 +92,13 @@ impl Seen {
 
     fn record(&self, status: u16) {
         let elapsed = self.started.elapsed();
-        let method = match self.method {
-            Method::GET | Method::POST | Method::PUT | Method::PATCH | Method::DELETE => {
-                self.method.to_string()
-            }
-            Method::HEAD | Method::OPTIONS => self.method.to_string(),
-            _ => "OTHER".to_owned(),
-        };
-        let labels = [
-            ("method", method),
-            ("route", self.route.to_string()),
-            ("status_code", status.to_string()),
+        let labels = vec![
+            Label::from_static_parts("method", known_method(&self.method)),
+            Label::new("route", Arc::clone(&self.route)),
+            Label::new("status_code", status.to_string()),
         ];
-        metrics::counter!("http_requests_total", &labels).increment(1);
-        metrics::histogram!("http_request_duration_seconds", &labels).record(elapsed);
+        metrics::counter!("http_requests_total", labels.clone()).increment(1);
+        metrics::histogram!("http_request_duration_seconds", labels).record(elapsed);
         let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let Self { id, address, method, route, user_agent, .. } = self;
         if QUIET_ROUTES.contains(&&**route) && status < 400 {
@@ -116,6 +110,12 @@ impl Seen {
             );
         }
     }
+}
+
+/// Of others there could be any number.
+fn known_method(method: &Method) -> &'static str {
+    let known = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"];
+    known.into_iter().find(|name| method == name).unwrap_or("OTHER")
 }
 
 const PROBLEM_JSON: &str = "application/problem+json";

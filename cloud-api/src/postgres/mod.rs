@@ -1,6 +1,9 @@
 //! The database: pool, migrations, and the private server that is run when no other is configured.
 
 pub mod private;
+mod reads;
+
+pub use reads::Reads;
 
 use crate::config::{ConfigError, Database};
 use anyhow::{Context, anyhow};

@@ -20,8 +20,11 @@ impl Callers {
     /// As they are now; `None` if the login has ended.
     pub async fn find(&self, app: &App, token: Verified) -> sqlx::Result<Option<CurrentUser>> {
         let now = app.clock.now();
-        let read = async {
-            store::caller(&mut *app.db.acquire().await?, token.user, token.login, now).await
+        let read = async || {
+            let mut db = app.reads.take().await?;
+            let found = store::caller(&mut db, token.user, token.login, now).await?;
+            db.give_back();
+            Ok(found)
         };
         let is_good = |known: &CurrentUser| known.good_until > now;
         self.0.find(&app.bus, (token.user, token.login), is_good, read).await

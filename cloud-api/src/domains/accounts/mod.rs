@@ -129,7 +129,7 @@ pub async fn add_to_branch(
 pub async fn identify(app: &App, token: &str, from: Option<ClientAddress>) -> Result<Caller> {
     let verified = match app.tokens.known(token, app.clock.now()) {
         Some(known) => known,
-        None => verify(app, token, from).await?,
+        None => Box::pin(verify(app, token, from)).await?,
     };
     let found = app.callers.find(app, verified).await?;
     let found = found.ok_or(Error::Unauthorized("token_revoked"))?;

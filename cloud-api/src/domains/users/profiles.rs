@@ -19,9 +19,10 @@ impl Profiles {
 
     /// The caller's own one as it is now.
     pub(super) async fn find(&self, app: &App, caller: &Caller) -> Result<Option<Tagged>> {
-        let read = async {
-            let mut db = app.db.acquire().await?;
+        let read = async || {
+            let mut db = app.reads.take().await?;
             let found = store::profile(&mut db, caller.user, app.clock.now()).await?;
+            db.give_back();
             found.as_ref().map(Tagged::of).transpose()
         };
         self.0.find(&app.bus, (caller.user, caller.plan), |_| true, read).await
