@@ -132,6 +132,8 @@ impl Io {
 
     /// Is new again, with what was read of the next request.
     pub fn with_unread(self, unread: Bytes) -> Self {
+        // Bytes of which none are left keep their buffer.
+        let unread = if unread.is_empty() { Bytes::new() } else { unread };
         Self { unread, activity: Arc::default(), ..self }
     }
 
