@@ -7,6 +7,7 @@ use crate::counters::Counters;
 use crate::domains::accounts::{Callers, Passwords, Throttle, Tokens};
 use crate::domains::edges::{EnrollAttempts, LiveFloor, Polls, Watched};
 use crate::domains::organizations;
+use crate::domains::realtime::{Followed, Hub};
 use crate::domains::users::Profiles;
 use crate::events::{Bus, Relay};
 use crate::http::ops;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// The state of the service. Every request takes some copies of it.
 #[derive(Debug, Clone)]
@@ -64,6 +66,12 @@ pub struct State {
     pub live: Arc<LiveFloor>,
     /// Who looks at it.
     pub watched: Arc<Watched>,
+    /// Who listens to what happens.
+    pub realtime: Arc<Hub>,
+    /// Machines whose values somebody listens to.
+    pub followed: Arc<Followed>,
+    /// Tells this instance from others.
+    pub instance: Uuid,
     pub bus: Bus,
     /// Bounds the memory that unpacked batches take.
     pub batch_slots: Arc<Semaphore>,
@@ -133,6 +141,9 @@ impl App {
             cache,
             relay,
             watched: Arc::default(),
+            realtime: Arc::new(Hub::new(config.realtime.clone())),
+            followed: Arc::default(),
+            instance: Uuid::now_v7(),
             batch_slots: Arc::new(Semaphore::new(config.edges.batch_concurrency)),
             config: Arc::new(config),
             clock,

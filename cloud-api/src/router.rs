@@ -4,6 +4,8 @@ use crate::app::App;
 use crate::domains::{
     accounts, body, branches, devices, edges, files, floor, joining, machines, members,
     organizations, privacy, scans, tags, telemetry, users, watch, workouts,
+    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, realtime,
+    scans, tags, telemetry, users, watch, workouts,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};
@@ -55,6 +57,7 @@ fn api() -> OpenApiRouter<App> {
         .merge(files::router())
         .merge(privacy::router())
         .merge(watch::router())
+        .merge(realtime::router())
         .merge(workouts::router())
         .merge(telemetry::router())
 }

@@ -4,7 +4,7 @@ use super::open;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domains::{edges, telemetry, workouts};
+use crate::domains::{edges, realtime, telemetry, workouts};
 use crate::events;
 use crate::http::{ops, server};
 use crate::jobs;
@@ -28,6 +28,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         let router = router(app);
         let (config, stop) = (app.config.clone(), app.stop.clone());
         tasks.spawn(async move { server::run(listener, router, &config.http, stop).await });
+        realtime::run(app, tasks);
         tracing::info!(%address, "serving");
         Ok(())
     })

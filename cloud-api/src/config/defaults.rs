@@ -3,6 +3,7 @@
 use super::{
     Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
     LogFormat, Machines, Mail, MailCarrier, Privacy, Retention, Service, Telemetry, Watch,
+    LogFormat, Mail, MailCarrier, Privacy, Realtime, Retention, Service, Telemetry, Watch,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -134,6 +135,16 @@ impl Default for Edges {
 impl Default for Machines {
     fn default() -> Self {
         Self { heartbeat_s: 30, missed_beats: 3, reports_before_out_of_use: 2 }
+impl Default for Realtime {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_connections_per_user: 20,
+            max_channels: 50,
+            max_frame_bytes: 16 * 1024,
+            max_waiting: 256,
+            auth_timeout_s: 10,
+        }
     }
 }
 

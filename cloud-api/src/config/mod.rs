@@ -30,6 +30,7 @@ pub struct Config {
     pub edges: Edges,
     pub machines: Machines,
     pub telemetry: Telemetry,
+    pub realtime: Realtime,
     pub privacy: Privacy,
     pub retention: Retention,
     pub watch: Watch,
@@ -268,6 +269,23 @@ pub struct Machines {
     pub missed_beats: u32,
     /// So many members who report a fault within a day put a machine out of use until staff have looked.
     pub reports_before_out_of_use: u32,
+}
+
+/// `[realtime]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Realtime {
+    /// WebSockets and streams of events of this process; others are refused.
+    pub max_connections: usize,
+    pub max_connections_per_user: usize,
+    /// Channels of one connection.
+    pub max_channels: usize,
+    /// What a client sends in one message.
+    pub max_frame_bytes: usize,
+    /// Messages that wait for a client; one that does not read them is dropped.
+    pub max_waiting: usize,
+    /// For the first frame of a client that has not said yet who it is.
+    pub auth_timeout_s: u64,
 }
 
 /// `[telemetry]`

@@ -13,6 +13,7 @@ pub mod machines;
 pub mod members;
 pub mod organizations;
 pub mod privacy;
+pub mod realtime;
 pub mod scans;
 pub mod sessions;
 pub mod tags;

@@ -6,6 +6,7 @@ mod repair;
 
 pub use postman::collection;
 
+use crate::domains::realtime::page as live;
 use crate::http::{IfNoneMatch, Problem};
 use axum::Router;
 use axum::http::StatusCode;
@@ -42,6 +43,7 @@ pub fn preamble() -> OpenApi {
             (name = "members", description = "Who trains: for the desk of a branch"),
             (name = "workouts", description = "What members did at machines, and what machines deliver themselves"),
             (name = "machines", description = "Machines, whether they are free, and what they measured"),
+            (name = "realtime", description = "What happens, live; its messages are in `/api/v1/asyncapi.json`"),
             (name = "edges", description = "For edge agents"),
             (name = "operations", description = "For operators: health and metrics"),
         ),
@@ -166,6 +168,9 @@ pub fn pages(document: &OpenApi) -> Router {
     let page = SwaggerUi::new("/docs").config(Config::new([DOCUMENT_PATH]).validator_url("none"));
     Router::new()
         .route(DOCUMENT_PATH, get(serve))
+        .route("/api/v1/asyncapi.json", get(live::read_document))
+        .route("/live", get(live::read_page))
+        .route("/live.js", get(live::read_script))
         .merge(page)
         .route("/", get(|| async { Redirect::temporary("/docs/") }))
 }

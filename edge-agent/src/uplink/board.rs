@@ -30,6 +30,8 @@ struct Inner {
     pressing: HashSet<DeviceId>,
     /// Known from before the agent's start only.
     unheard: HashSet<DeviceId>,
+    /// Devices whose samples do not wait.
+    followed: HashSet<DeviceId>,
     as_of: Position,
     presses: u64,
 }
@@ -43,6 +45,7 @@ impl Board {
             changed: HashSet::new(),
             pressing: HashSet::new(),
             unheard: HashSet::new(),
+            followed: HashSet::new(),
             as_of,
             presses: 0,
         };
@@ -144,6 +147,11 @@ impl Board {
         (inner.as_of, inner.of(&pressing))
     }
 
+    /// From now on the samples of these devices do not wait for their time.
+    pub fn follow(&self, devices: Vec<DeviceId>) {
+        self.lock().followed = devices.into_iter().collect();
+    }
+
     /// How many devices are in use or ready.
     pub fn online(&self) -> usize {
         let is_online = |device: &&LiveDevice| device.state != DeviceState::Offline;
@@ -178,6 +186,9 @@ impl Inner {
         if is_back {
             entry.state = DeviceState::InUse;
             self.press(device);
+        }
+        if self.followed.contains(&device) {
+            self.pressing.insert(device);
         }
         self.changed.insert(device);
     }

@@ -104,7 +104,9 @@ impl LiveLane {
                 .header(CONTENT_ENCODING, "zstd")
                 .body(packed.clone())
         };
-        self.is_watched = is_watched(cloud.call(put).await?).await?;
+        let answer = answer(cloud.call(put).await?).await?;
+        self.is_watched = answer.watched;
+        uplink.board.follow(answer.followed);
         metrics::counter!("gymwire_uplink_states_total").increment(1);
         metrics::counter!("gymwire_uplink_state_bytes_total").increment(packed.len() as u64);
         self.needs_full = false;
@@ -126,11 +128,11 @@ impl LiveLane {
 }
 
 /// A cloud that does not say may have somebody who watches.
-async fn is_watched(answer: Response) -> Result<bool, Failure> {
+async fn answer(answer: Response) -> Result<StateAnswer, Failure> {
     if answer.status() == StatusCode::NO_CONTENT {
-        return Ok(true);
+        return Ok(StateAnswer { watched: true, followed: Vec::new() });
     }
-    Ok(json::<StateAnswer>(answer).await?.watched)
+    json(answer).await
 }
 
 fn floor(uplink: &Uplink) -> Floor {

@@ -357,7 +357,7 @@ async fn state(State(cloud): State<FakeCloud>, body: Bytes) -> Response {
         if seen.is_old {
             return StatusCode::NO_CONTENT.into_response();
         }
-        Json(StateAnswer { watched: seen.is_watched }).into_response()
+        Json(StateAnswer { watched: seen.is_watched, followed: Vec::new() }).into_response()
     })
 }
 

@@ -27,10 +27,13 @@ pub struct Position {
 }
 
 /// The cloud's answer to a state (JSON). An empty answer is that of a cloud which does not know: somebody may watch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateAnswer {
     /// Somebody looks at the floor now. If nobody does, samples are wanted once in a while only.
     pub watched: bool,
+    /// Machines whose samples somebody waits for: they are wanted as soon as they come.
+    #[serde(default)]
+    pub followed: Vec<DeviceId>,
 }
 
 /// The state of the floor, or what changed since the last one.

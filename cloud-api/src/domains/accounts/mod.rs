@@ -56,6 +56,7 @@ pub use store::hold;
 pub use throttle::Throttle;
 pub use token::Tokens;
 pub use work::{Worker, put_to_work, take_from_work, workers};
+pub use token::{Tokens, Verified};
 
 use crate::app::App;
 use crate::domains::{members, organizations};
@@ -63,7 +64,7 @@ use crate::http::{Caller, ClientAddress, Error, Result};
 use crate::ids::{BranchId, UserId};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
-use token::Verified;
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -127,10 +128,24 @@ pub async fn add_to_branch(
 
 /// The user whom an access token names, as they are now: roles, branches, logouts and suspensions count at once.
 pub async fn identify(app: &App, token: &str, from: Option<ClientAddress>) -> Result<Caller> {
+    Ok(sign_in(app, token, from).await?.1)
+}
+
+/// The same, with what the token says, for who stays.
+pub async fn sign_in(
+    app: &App,
+    token: &str,
+    from: Option<ClientAddress>,
+) -> Result<(Verified, Caller)> {
     let verified = match app.tokens.known(token, app.clock.now()) {
         Some(known) => known,
         None => Box::pin(verify(app, token, from)).await?,
     };
+    Ok((verified, still(app, verified).await?))
+}
+
+/// Who showed a token a while ago, as they are now.
+pub async fn still(app: &App, verified: Verified) -> Result<Caller> {
     let found = app.callers.find(app, verified).await?;
     let found = found.ok_or(Error::Unauthorized("token_revoked"))?;
     admit(app, found.status)?;

@@ -5,6 +5,7 @@ use super::live::Kept;
 use super::live_store;
 use super::schema;
 use crate::app::App;
+use crate::domains::realtime;
 use crate::events::Signal;
 use crate::http::{Error, Json, Problem, Result};
 use crate::ids::{BranchId, DeviceId};
@@ -47,13 +48,21 @@ pub async fn replace_edge_state(
         reload(&app, caller.branch).await?;
     }
     let now = app.clock.now();
+    let (of, devices) = ((state.boot, state.n), state.machines.clone());
     match app.live.keep(caller.branch, caller.edge, state, now) {
-        Kept::Yes => {}
+        Kept::Yes => {
+            realtime::measured(&app, caller.branch, &devices).await?;
+            realtime::machines::said(&app, caller.branch, of, &devices).await?;
+        }
         Kept::Stale => metrics::counter!("edge_states_stale_total").increment(1),
         Kept::NeedsFull => return Err(Error::Conflict("full_state_needed")),
     }
     metrics::counter!("edge_states_total").increment(1);
-    Ok(Json(StateAnswer { watched: app.watched.has(caller.branch, now) }))
+    let followed = app.followed.of_branch(caller.branch);
+    Ok(Json(StateAnswer {
+        watched: app.watched.has(caller.branch, now),
+        followed: followed.into_iter().map(Into::into).collect(),
+    }))
 }
 
 fn refuse(error: &WireError) -> Error {

@@ -2,7 +2,7 @@
 //! worked out twice at once.
 
 use super::outcome::Outcome;
-use super::{requests, rows, store, take_over};
+use super::{notices, requests, rows, store, take_over};
 use crate::app::App;
 use crate::clock::at_ms;
 use crate::domains::workouts;
@@ -47,9 +47,15 @@ async fn settle_some(app: &App, organization: OrganizationId) -> anyhow::Result<
     } else {
         go_on(&rules, branches, state, new, until_ms)
     };
+    let before = notices::before(&mut tx, &folded.outcome, &folded.branches).await?;
+    if let Some(from_ms) = folded.anew_from_ms {
+        rows::forget_since(&mut tx, &folded.branches, from_ms).await?;
+    }
     rows::write(&mut tx, &folded.branches, &folded.outcome, &folded.state).await?;
     workouts::mark_folded(&mut tx, &changed(&folded.outcome), app.clock.now()).await?;
     rows::sum_up_again(&mut tx, &folded.outcome, &folded.branches, folded.anew_from_ms).await?;
+    let Folded { branches, state, outcome, .. } = &folded;
+    notices::tell(&mut tx, &before, outcome, branches, state, app.clock.now()).await?;
     store::keep(&mut tx, &rules, &folded.branches, &folded.state).await?;
     store::folded(&mut tx, &folded.facts).await?;
     for (session, stay) in folded.outcome.moved() {
@@ -121,7 +127,6 @@ async fn anew(
     }
     metrics::counter!("sessions_folded_anew_total").increment(1);
     workouts::mark_since(db, &store::ids(&branches), at_ms(from_ms), app.clock.now()).await?;
-    rows::forget_since(db, &branches, from_ms).await?;
     let mut state = State::default();
     for fact in store::conditions(db, &branches, from_ms).await? {
         state.step(rules, &fact);

@@ -9,6 +9,7 @@
 mod facts;
 mod fold;
 mod jobs;
+mod notices;
 mod outcome;
 mod requests;
 mod rows;
