@@ -54,7 +54,11 @@ async fn without_a_token_every_other_operation_answers_401() -> Result<()> {
         "POST /api/v1/auth/resend-verification",
         "POST /api/v1/auth/reset-password",
         "GET /api/v1/auth/verify-email",
+        "GET /api/v1/events",
         "GET /api/v1/files/{id}/content",
+        "GET /api/v1/ws",
+        "GET /api/v1/ws/machines",
+        "GET /api/v1/ws/workouts",
         "POST /edge/v1/enroll",
         "POST /edge/v1/token",
         "GET /health",
@@ -164,6 +168,18 @@ fn the_committed_document_is_current() -> Result<()> {
     assert!(
         committed == document()?,
         "cloud-api openapi > cloud-api/openapi.json, and look at what changed"
+    );
+    Ok(())
+}
+
+#[test]
+fn the_committed_document_of_live_messages_is_current() -> Result<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../cloud-api/asyncapi.json");
+    let committed: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
+
+    assert!(
+        committed == cloud_api::domains::realtime::asyncapi(),
+        "cloud-api asyncapi > cloud-api/asyncapi.json"
     );
     Ok(())
 }

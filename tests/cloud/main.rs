@@ -36,6 +36,7 @@ mod members;
 mod private_postgres;
 mod readers;
 mod reads;
+mod realtime;
 mod rollups;
 mod server;
 mod sessions;

@@ -15,6 +15,7 @@ pub mod floor_oracle;
 pub mod gym;
 pub mod http;
 pub mod ledger;
+pub mod live;
 pub mod load;
 pub mod metrics;
 pub mod mqtt;

@@ -8,6 +8,7 @@ mod serve;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Flags};
 use crate::domains::accounts::Passwords;
+use crate::domains::realtime;
 use crate::openapi;
 use crate::postgres::{self, Postgres};
 use crate::router;
@@ -47,6 +48,8 @@ enum Command {
     Migrate,
     /// Print the API document (`OpenAPI`, JSON).
     Openapi,
+    /// Print the document of the live messages (`AsyncAPI`, JSON).
+    Asyncapi,
     /// Print the API as a Postman collection (JSON).
     Postman,
     /// Fill an empty database with a demo gym, and print everything needed to log in as anybody there.
@@ -97,6 +100,7 @@ impl Arguments {
                 let document = serde_json::to_value(router::document())?;
                 print(&serde_json::to_string_pretty(&openapi::collection(&document))?)
             }
+            Command::Asyncapi => print(&serde_json::to_string_pretty(&realtime::asyncapi())?),
             Command::Openapi => print(&router::document().to_pretty_json()?),
         }
     }

@@ -40,6 +40,7 @@ impl Config {
             ("realtime.max_frame_bytes", self.realtime.max_frame_bytes as u64),
             ("realtime.max_waiting", self.realtime.max_waiting as u64),
             ("realtime.auth_timeout_s", self.realtime.auth_timeout_s),
+            ("realtime.ping_s", self.realtime.ping_s),
             ("telemetry.retention_days", self.telemetry.retention_days.into()),
             ("privacy.export_days", self.privacy.export_days.into()),
             ("retention.activity_days", self.retention.activity_days.into()),

@@ -144,6 +144,7 @@ impl Default for Realtime {
             max_frame_bytes: 16 * 1024,
             max_waiting: 256,
             auth_timeout_s: 10,
+            ping_s: 30,
         }
     }
 }

@@ -286,6 +286,8 @@ pub struct Realtime {
     pub max_waiting: usize,
     /// For the first frame of a client that has not said yet who it is.
     pub auth_timeout_s: u64,
+    /// How often clients are asked whether they are there; who does not answer until the next time is dropped.
+    pub ping_s: u64,
 }
 
 /// `[telemetry]`

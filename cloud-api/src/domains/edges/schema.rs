@@ -95,7 +95,7 @@ pub struct StateAnswer {
     /// Somebody looks at the floor now. If nobody does, samples are wanted once in a while only.
     pub watched: bool,
     /// Machines whose samples somebody waits for: they are wanted as soon as they come.
-    pub followed: Vec<uuid::Uuid>,
+    pub followed: Vec<Uuid>,
 }
 
 /// Open commands.

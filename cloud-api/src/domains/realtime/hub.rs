@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
-/// One a second is asked whether its clients are there, so each client every 30 s.
-pub const SHARDS: usize = 30;
+/// One after the other is asked whether its clients are there.
+pub const SHARDS: usize = SHARDS_U32 as usize;
+pub const SHARDS_U32: u32 = 30;
 
 /// All who listen here.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! `/live`, where developers see the stream, and the document of its messages. Both work without the internet.
 
 use super::asyncapi;
-use crate::http::{IfNoneMatch, Result};
+use crate::http::IfNoneMatch;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use std::sync::LazyLock;
@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| asyncapi::document().to_string());
 
 /// The document of the messages.
-pub async fn read_document(known: IfNoneMatch) -> Result<Response> {
+pub async fn read_document(known: IfNoneMatch) -> Response {
     known.answer_bytes(DOCUMENT.as_bytes().to_vec())
 }
 

@@ -1,7 +1,7 @@
 //! Looks after who listens: whether they are there, and whether they still may.
 
 use super::client::{Client, End, Who};
-use super::hub::SHARDS;
+use super::hub::{SHARDS, SHARDS_U32};
 use super::{socket, subscribe, workouts};
 use crate::app::App;
 use crate::domains::accounts;
@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// Asks clients, shard by shard, and ends those whose token is over, until `stop`.
 pub async fn run(app: App) -> anyhow::Result<()> {
-    let mut ticks = interval(Duration::from_secs(1));
+    let mut ticks = interval(Duration::from_secs(app.realtime.limits.ping_s) / SHARDS_U32);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut shards = (0..SHARDS).cycle();
     let mut follows = interval(workouts::TELL_EVERY);

@@ -53,6 +53,7 @@ pub async fn change<T: Health + Validate<Context = ()>>(
     // Not even digests of it go into the log.
     let entry = Entry::asked("health.changed", caller, origin).on(caller.user);
     audit::record(&mut tx, &entry, app.clock.now()).await?;
+    super::tell_devices(&mut tx, caller.user, app.clock.now()).await?;
     tx.commit().await?;
     Ok(after)
 }

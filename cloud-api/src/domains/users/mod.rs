@@ -44,9 +44,11 @@ pub use store::{keep_profile, preferences, profile};
 pub use upload_avatar::PictureUpload;
 
 use crate::app::App;
+use crate::events::log::{self, Event, PreferencesChanged};
 use crate::http::{Caller, Permission, Result};
 use crate::ids::UserId;
 use sqlx::PgConnection;
+use time::OffsetDateTime;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -79,6 +81,16 @@ pub fn router() -> OpenApiRouter<App> {
         .routes(routes!(sharing::read_sharing, sharing::update_sharing))
         .routes(routes!(stats::read_stats))
         .routes(routes!(dashboard::read_dashboard))
+}
+
+/// Tells the devices of a user that their profile or preferences are not what they were.
+async fn tell_devices(
+    db: &mut PgConnection,
+    user: UserId,
+    now: OffsetDateTime,
+) -> anyhow::Result<()> {
+    let event = Event::SyncPreferences(PreferencesChanged {});
+    log::append(db, log::Audience::User(user), &event, now).await
 }
 
 /// What somebody told of their training.

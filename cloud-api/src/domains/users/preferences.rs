@@ -41,6 +41,7 @@ pub async fn update_preferences(
     store::keep_preferences(&mut tx, caller.user, &after, now).await?;
     let entry = Entry::asked("preferences.changed", &caller, &origin).on(caller.user);
     audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
+    super::tell_devices(&mut tx, caller.user, now).await?;
     tx.commit().await?;
     Ok(Json(after))
 }

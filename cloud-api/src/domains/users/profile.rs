@@ -69,6 +69,7 @@ async fn change(
     let after = store::profile(&mut tx, caller.user, now).await?.ok_or(Error::NotFound)?;
     let entry = Entry::asked("profile.changed", caller, origin).on(caller.user);
     audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
+    super::tell_devices(&mut tx, caller.user, now).await?;
     tx.commit().await?;
     app.forget(caller.user);
     Ok(Json(after))

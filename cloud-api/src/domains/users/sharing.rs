@@ -127,6 +127,7 @@ pub async fn update_sharing(
     store::keep(&mut tx, caller.user, &after, now).await?;
     let entry = Entry::asked("visibility.changed", &caller, &origin).on(caller.user);
     audit::record(&mut tx, &entry.changed(&before, &after), now).await?;
+    super::tell_devices(&mut tx, caller.user, now).await?;
     tx.commit().await?;
     Ok(Json(after))
 }

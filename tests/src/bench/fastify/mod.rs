@@ -29,7 +29,7 @@ pub struct Fastify {
 impl Fastify {
     /// Starts one on a core of its own, over a database and with the public keys of a cloud.
     pub async fn start(db: &PgConnectOptions, cloud_url: &str, log: &Path) -> Result<Self> {
-        let folder = installed().await?;
+        let folder = installed("fastify", PACKAGES, SERVER).await?;
         let address = ports::free()?;
         let socket = db.get_socket().context("the database has a unix socket")?;
         let env = [
@@ -72,15 +72,15 @@ pub async fn version() -> Result<String> {
 }
 
 /// The folder with its packages, fetched if they are not there.
-async fn installed() -> Result<PathBuf> {
-    let name = format!("bench-fastify-{}", hex::encode(&Sha256::digest(PACKAGES)[..6]));
+pub(super) async fn installed(name: &str, packages: &str, server: &str) -> Result<PathBuf> {
+    let name = format!("bench-{name}-{}", hex::encode(&Sha256::digest(packages)[..6]));
     let folder = cache()?.join("gymwire").join(name);
     std::fs::create_dir_all(&folder)?;
-    std::fs::write(folder.join("server.mjs"), SERVER)?;
+    std::fs::write(folder.join("server.mjs"), server)?;
     if folder.join("installed").exists() {
         return Ok(folder);
     }
-    std::fs::write(folder.join("package.json"), PACKAGES)?;
+    std::fs::write(folder.join("package.json"), packages)?;
     let installed = Command::new("npm")
         .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev"])
         .current_dir(&folder)
@@ -90,7 +90,7 @@ async fn installed() -> Result<PathBuf> {
         .context("npm is not there; make setup installs it")?;
     ensure!(
         installed.status.success(),
-        "npm cannot fetch Fastify into {}; the measurement beside it needs the npm registry once: {}",
+        "npm cannot fetch the packages into {}; the measurement beside it needs the npm registry once: {}",
         folder.display(),
         String::from_utf8_lossy(&installed.stderr)
     );
