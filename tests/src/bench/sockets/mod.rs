@@ -21,7 +21,6 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
