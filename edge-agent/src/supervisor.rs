@@ -147,6 +147,7 @@ async fn start(
     tasks.spawn(access.clone().remember(journal.events(), stop.clone()));
     let inside = Inside {
         access: access.clone(),
+        board: board.clone(),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),

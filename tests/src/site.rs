@@ -10,7 +10,7 @@ use cloud_api::domains::edges::{self, Order};
 use cloud_api::domains::members::{self, Member, NewMember, Proof, Source, Terms, import};
 use cloud_api::domains::sessions::{self, Wanted};
 use cloud_api::domains::{branches, organizations};
-use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId};
+use cloud_api::ids::{BranchId, CommandId, DeviceId, MemberId, OrganizationId, UserId};
 use protocol::credential::uid_hash;
 use protocol::sync::commands::Target;
 use protocol::sync::entry;
@@ -268,6 +268,18 @@ impl Site {
 
     /// Adds somebody who can log in; staff work at the branch.
     pub async fn person(&self, role: Role) -> Result<(String, String)> {
+        let (_, email, password) = self.account(role).await?;
+        Ok((email, password))
+    }
+
+    /// Gives a member an account; e-mail address and password.
+    pub async fn account_of(&self, member: MemberId) -> Result<(String, String)> {
+        let (user, email, password) = self.account(Role::Member).await?;
+        members::set_user(&mut *self.db.acquire().await?, member, user).await?;
+        Ok((email, password))
+    }
+
+    async fn account(&self, role: Role) -> Result<(UserId, String, String)> {
         let email = format!("{}@example.com", uuid::Uuid::now_v7().simple());
         let password = "a password of staff".to_owned();
         let cheap = Auth { hash_memory_kib: 8, hash_passes: 1, ..Auth::default() };
@@ -284,7 +296,7 @@ impl Site {
             accounts::add_to_branch(&mut tx, user.id, self.branch).await?;
         }
         tx.commit().await?;
-        Ok((email, password))
+        Ok((user.id, email, password))
     }
 
     /// A one-time code for its edge.

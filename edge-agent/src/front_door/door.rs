@@ -12,6 +12,7 @@ use crate::access::Access;
 use crate::journal::{Answer, Journal};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
+use crate::uplink::board::Board;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -42,14 +43,15 @@ pub struct Parts {
     pub journal: Journal,
     pub clock: Clock,
     pub access: Access,
+    pub board: Board,
     pub fan_out: FanOut,
     pub sessions: Sessions,
 }
 
 impl Door {
     pub fn new(parts: Parts) -> Self {
-        let Parts { config, registry, journal, clock, access, fan_out, sessions } = parts;
-        let intake = Intake::new(registry.clone(), clock.clone(), access.clone());
+        let Parts { config, registry, journal, clock, access, board, fan_out, sessions } = parts;
+        let intake = Intake::new(registry.clone(), clock.clone(), access.clone(), board);
         let waiting_room = WaitingRoom::new(config.max_waiting, config.max_waiting_per_address);
         Self {
             config,

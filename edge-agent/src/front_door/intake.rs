@@ -8,6 +8,7 @@ use crate::device_time::DeviceTimes;
 use crate::journal::{Publish, Received, What, digest};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
+use crate::uplink::board::Board;
 use bytes::Bytes;
 use protocol::ids::DeviceId;
 use protocol::machine::{Fields, Sample};
@@ -25,6 +26,7 @@ pub struct Intake {
     registry: Registry,
     clock: Clock,
     access: Access,
+    board: Board,
     times: Arc<Mutex<DeviceTimes<DeviceId>>>,
 }
 
@@ -38,8 +40,8 @@ pub struct Taken {
 const KEPT: usize = 256;
 
 impl Intake {
-    pub fn new(registry: Registry, clock: Clock, access: Access) -> Self {
-        Self { registry, clock, access, times: Arc::default() }
+    pub fn new(registry: Registry, clock: Clock, access: Access, board: Board) -> Self {
+        Self { registry, clock, access, board, times: Arc::default() }
     }
 
     /// Reads a message. One that cannot be used becomes a reject: nothing is lost without a trace.
@@ -117,6 +119,7 @@ impl Intake {
         // The journal dates samples, it sees whole groups of them. Here they only tell when the device started.
         if let Some(sample) = samples.last() {
             self.taken_ms(grant, sample.boot, sample.uptime_ms);
+            self.glimpse(grant, sample);
         }
         Ok(What::Telemetry(samples))
     }
@@ -130,7 +133,16 @@ impl Intake {
             times.unwrapped_ms(device, boot, uptime_ms, self.clock.mono_ms())
         });
         self.taken_ms(grant, boot, uptime_ms);
-        What::Telemetry(vec![Sample { seq, boot, at_ms: None, uptime_ms, fields }])
+        let sample = Sample { seq, boot, at_ms: None, uptime_ms, fields };
+        self.glimpse(grant, &sample);
+        What::Telemetry(vec![sample])
+    }
+
+    /// Whoever follows a machine does not wait for the disk; nothing counts what they see.
+    fn glimpse(&self, grant: &Grant, sample: &Sample) {
+        if let Some(device) = grant.source.device() {
+            self.board.glimpse(device, self.clock.mono_ms(), sample);
+        }
     }
 
     fn taken_ms(&self, grant: &Grant, boot: Option<u32>, uptime_ms: Option<u64>) -> u64 {

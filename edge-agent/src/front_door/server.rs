@@ -11,6 +11,7 @@ use crate::journal::{Committed, Journal, Publish};
 use crate::ops::clock::Clock;
 use crate::ops::pulse::Pulse;
 use crate::registry::Registry;
+use crate::uplink::board::Board;
 use anyhow::{Context as _, Result, anyhow, bail};
 use bytes::Bytes;
 use protocol::ids::DeviceId;
@@ -50,6 +51,8 @@ pub struct Inside {
     pub journal: Journal,
     pub clock: Clock,
     pub access: Access,
+    /// Shows what machines measure that somebody follows, before it is on disk.
+    pub board: Board,
     /// Retained values out of the journal.
     pub retained: Vec<(String, Bytes)>,
 }
@@ -62,7 +65,7 @@ const GRACE: Duration = Duration::from_secs(2);
 impl Server {
     /// Starts the fan-out with the retained values, then opens both ports.
     pub fn bind(config: Config, inside: Inside, tls: Tls) -> Result<Self> {
-        let Inside { registry, journal, clock, access, retained } = inside;
+        let Inside { registry, journal, clock, access, board, retained } = inside;
         let (committed, decided) = (journal.events(), journal.events());
         let retained = retained
             .into_iter()
@@ -77,7 +80,7 @@ impl Server {
         let encrypted =
             listener::bind(config.tls_listen).context("configuration key `mqtt.tls_listen`")?;
         let sessions = Sessions::default();
-        let parts = Parts { config, registry, journal, clock, access, fan_out, sessions };
+        let parts = Parts { config, registry, journal, clock, access, board, fan_out, sessions };
         let door = Arc::new(Door::new(parts));
         let pulses = Default::default();
         Ok(Self { door, plain, encrypted, tls, pulses, committed, decided, router_died })

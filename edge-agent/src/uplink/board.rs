@@ -147,6 +147,17 @@ impl Board {
         (inner.as_of, inner.of(&pressing))
     }
 
+    /// Takes in a sample that is not on disk yet, if its machine is followed.
+    pub fn glimpse(&self, device: DeviceId, mono_ms: u64, sample: &Sample) {
+        let mut inner = self.lock();
+        if inner.followed.contains(&device) {
+            inner.sample(device, mono_ms, sample);
+            inner.pressing.insert(device);
+            drop(inner);
+            self.0.changed.notify_one();
+        }
+    }
+
     /// From now on the samples of these devices do not wait for their time.
     pub fn follow(&self, devices: Vec<DeviceId>) {
         self.lock().followed = devices.into_iter().collect();
@@ -168,7 +179,10 @@ impl Inner {
         let Some(device) = item.source.device() else { return };
         match &item.what {
             What::Telemetry(samples) => {
-                if let Some(sample) = samples.last() {
+                // What is followed was seen before it came here.
+                if let Some(sample) = samples.last()
+                    && !self.followed.contains(&device)
+                {
                     self.sample(device, item.stamp.mono_ms, sample);
                 }
             }
@@ -186,9 +200,6 @@ impl Inner {
         if is_back {
             entry.state = DeviceState::InUse;
             self.press(device);
-        }
-        if self.followed.contains(&device) {
-            self.pressing.insert(device);
         }
         self.changed.insert(device);
     }
@@ -322,6 +333,25 @@ mod tests {
         assert_eq!(ids(board.pressing()), [ROWER]);
         assert_eq!(ids(board.changes()), [BIKE]);
         assert!(ids(board.changes()).is_empty() && ids(board.pressing()).is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_followed_waits_neither_for_its_time_nor_for_the_disk() {
+        let board = Board::new(5);
+        let mut fields = Fields::default();
+        fields.set(Field::SpeedMps, 3.0);
+        let seen = Sample { fields, ..Sample::default() };
+        board.glimpse(ROWER, 7, &seen);
+        board.follow(vec![BIKE]);
+
+        board.glimpse(BIKE, 8, &seen);
+        board.changed(Instant::now() + Duration::from_secs(1)).await;
+        let (_, told) = board.pressing();
+        board.take_in(&committed(1, BIKE, sample(3.0)));
+
+        let ids: Vec<_> = told.iter().map(|device| device.device).collect();
+        assert_eq!(ids, [BIKE]);
+        assert!(board.pressing().1.is_empty() && board.changes().1.is_empty());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
 use edge_agent::registry::local::NewCredential;
 use edge_agent::uplink::board::Board;
+use edge_agent::uplink::board::Board;
 use edge_agent::uplink::link::LinkStatus;
 use edge_agent::uplink::{Uplink, enroll};
 use protocol::ids::{CommandId, DeviceId};
@@ -214,6 +215,7 @@ fn door(folder: &TempDir, registry: &Registry, journal: &Journal, clock: &Clock)
     let tls = Tls::open(ca, Vec::new(), clock.clone()).unwrap();
     let inside = Inside {
         access: Access::new(registry.clone(), clock.clone()),
+        board: Board::new(0),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),

@@ -20,6 +20,7 @@ mod page;
 mod queries;
 mod readers;
 mod simulated;
+mod sample;
 mod sockets;
 mod start;
 pub mod table;
@@ -78,6 +79,9 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     }
     if is_wanted("door") {
         door::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("sample") {
+        sample::measure().await?.iter().for_each(tell);
     }
     if is_wanted("ws") {
         sockets::measure().await?.iter().for_each(tell);

@@ -15,6 +15,7 @@ use crate::access::Access;
 use crate::journal::{Committed, Item, Journal, JournalConfig};
 use crate::ops::clock::Clock;
 use crate::registry::Registry;
+use crate::uplink::board::Board;
 use client::Client;
 use devices::devices;
 pub use devices::{device_id, record, secret};
@@ -72,6 +73,7 @@ impl Branch {
         access.decide_in(&journal).await.unwrap();
         let inside = Inside {
             access,
+            board: Board::new(0),
             registry: registry.clone(),
             journal: journal.clone(),
             clock,

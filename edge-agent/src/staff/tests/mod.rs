@@ -176,6 +176,7 @@ fn door(
     let config = front_door::Config { listen: any, tls_listen: any, ..Default::default() };
     let inside = front_door::Inside {
         access: access.clone(),
+        board: Board::new(0),
         registry: registry.clone(),
         journal: journal.clone(),
         clock: clock.clone(),
