@@ -11,7 +11,6 @@ use edge_agent::ops::clock::Clock;
 use edge_agent::registry::Registry;
 use edge_agent::registry::local::NewCredential;
 use edge_agent::uplink::board::Board;
-use edge_agent::uplink::board::Board;
 use edge_agent::uplink::link::LinkStatus;
 use edge_agent::uplink::{Uplink, enroll};
 use protocol::ids::{CommandId, DeviceId};

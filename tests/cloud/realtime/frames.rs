@@ -72,3 +72,18 @@ async fn a_request_that_is_no_websocket_is_told_so() -> Result<()> {
     assert_eq!((answer.status.as_u16(), code), (400, json!("not_a_websocket")));
     Ok(())
 }
+
+#[tokio::test]
+async fn the_page_and_the_document_of_messages_are_served_without_the_internet() -> Result<()> {
+    let scene = Scene::open().await?;
+
+    let page = scene.api.get("/live", None).await?;
+    let script = scene.api.get("/live.js", None).await?;
+    let document = scene.api.get("/api/v1/asyncapi.json", None).await?.json()?;
+
+    let page = String::from_utf8(page.body.to_vec())?;
+    assert!(page.contains("/live.js") && !page.contains("https://"));
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert!(document["components"]["messages"]["machine_status"].is_object());
+    Ok(())
+}
