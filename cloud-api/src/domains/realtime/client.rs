@@ -74,6 +74,8 @@ pub enum End {
     /// Nothing is heard of them.
     Dead,
     TooMany,
+    /// The database is away, say; they may come again.
+    Unavailable,
     /// They said goodbye, or the connection is lost.
     Gone,
 }
@@ -91,6 +93,7 @@ impl End {
             Self::Slow => (4408, "slow_consumer"),
             Self::Dead => (4410, "not_answering"),
             Self::TooMany => (4429, "too_many_connections"),
+            Self::Unavailable => (1013, "try_again_later"),
             Self::Gone => (1000, ""),
         }
     }

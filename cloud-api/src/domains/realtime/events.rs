@@ -99,7 +99,7 @@ fn begin(app: App, client: Arc<Client>, channels: Vec<Channel>, last: Option<i64
     tasks.spawn(async move {
         if let Err(error) = subscribe::subscribe(&app, &client, &channels, last).await {
             tracing::warn!(error = format!("{error:#}"), "a live client is not answered");
-            client.end(super::client::End::GoingAway);
+            client.end(super::client::End::Unavailable);
         }
     });
 }

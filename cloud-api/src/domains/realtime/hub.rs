@@ -9,12 +9,14 @@ use crate::ids::UserId;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::task::TaskTracker;
 
 /// One after the other is asked whether its clients are there.
 pub const SHARDS: usize = SHARDS_U32 as usize;
 pub const SHARDS_U32: u32 = 30;
+
+const TURNS: usize = 4;
 
 /// All who listen here.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Hub {
     /// Whether the log is followed.
     is_following: watch::Sender<bool>,
     pub limits: config::Realtime,
+    /// So many read from the database at once: thousands who come back together leave connections for others.
+    pub turns: Semaphore,
     /// Connections that are not those of requests any more.
     pub tasks: TaskTracker,
 }
@@ -59,6 +63,7 @@ impl Hub {
             open: AtomicUsize::new(0),
             is_following: watch::Sender::new(false),
             limits,
+            turns: Semaphore::new(TURNS),
             tasks: TaskTracker::new(),
         }
     }

@@ -21,6 +21,8 @@ pub async fn subscribe(
     wanted: &[Channel],
     last_event_id: Option<i64>,
 ) -> anyhow::Result<()> {
+    // It is never closed.
+    let _turn = app.realtime.turns.acquire().await?;
     let who = client.who();
     let had = client.topics();
     if last_event_id.is_some() && !had.is_empty() {

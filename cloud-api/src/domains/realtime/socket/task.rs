@@ -71,7 +71,8 @@ async fn open(app: &App, upgrade: OnUpgrade, begin: Begin) -> Option<(Arc<Client
         return None;
     }
     if let Err(error) = greet(app, &client, &begin.channels, begin.last_event_id).await {
-        failed(&client, &error);
+        tracing::warn!(error = format!("{error:#}"), "a live client is not answered");
+        client.end(End::Unavailable);
     }
     Some((client, decoder))
 }
@@ -247,4 +248,4 @@ async fn gone(socket: &TcpStream) {
     }
 }
 
-const GOODBYE: Duration = Duration::from_secs(2);
+const GOODBYE: Duration = Duration::from_secs(5);
