@@ -2,10 +2,12 @@
 
 use super::{Scene, next_number, number, user};
 use anyhow::{Context, Result};
+use cloud_api::config::Secret;
 use cloud_api::events::log::ForgetLogged;
 use cloud_api::jobs::Job as _;
 use serde_json::{Value, json};
 use tests::live::Socket;
+use tests::redis::Redis;
 
 fn id(frame: &Value) -> Result<String> {
     Ok(frame["id"].as_str().context("no id")?.to_owned())
@@ -138,5 +140,20 @@ async fn an_id_of_the_future_begins_anew_too() -> Result<()> {
 
     socket.until("reset").await?;
     socket.until("snapshot").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn with_redis_instances_tell_each_other_too() -> Result<()> {
+    let redis = Redis::start().await?;
+    let url = redis.url();
+    let scene = Scene::with(|config| config.redis.url = Some(Secret::from(url))).await?;
+    let (_, there) = scene.beside().await?;
+    let (mut socket, _) = Socket::hear(there.address, &scene.ada.token, &user()).await?;
+
+    for number in 0..20 {
+        scene.tell(number).await?;
+        assert_eq!(next_number(&mut socket).await?, number);
+    }
     Ok(())
 }
