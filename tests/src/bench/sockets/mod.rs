@@ -13,6 +13,7 @@ use crate::process::Process;
 use crate::times::Times;
 use crate::{cores, http};
 use anyhow::{Context as _, Result};
+use cloud_api::Clock;
 use cloud_api::events::log::{self, Audience, Event, MachineStatus};
 use cloud_api::ids::{BranchId, DeviceId};
 use listener::{Crowd, Greeting};
@@ -22,7 +23,6 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use std::future::Future;
 use std::time::Duration;
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
 const SIZES: [usize; 2] = [1_000, 10_000];
@@ -166,8 +166,8 @@ async fn staff(cloud: &Cloud, seeded: &Value) -> Result<(String, BranchId)> {
 
 async fn append(pool: &PgPool, branch: BranchId) -> Result<()> {
     let event = Event::MachineStatus(status(branch));
-    let at = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
-    log::append(&mut *pool.acquire().await?, Audience::Branch(branch), &event, at).await
+    let now = Clock::system().now();
+    log::append(&mut *pool.acquire().await?, Audience::Branch(branch), &event, now).await
 }
 
 #[expect(clippy::cast_precision_loss, reason = "bytes of a process")]
