@@ -39,12 +39,12 @@ async fn who_comes_back_hears_what_they_missed_and_then_what_comes() -> Result<(
 }
 
 #[tokio::test]
-async fn who_heard_nothing_yet_goes_on_from_the_greeting() -> Result<()> {
+async fn who_heard_nothing_yet_goes_on_from_where_they_began() -> Result<()> {
     let scene = Scene::open().await?;
     let mut socket =
         Socket::open(scene.here.address, "/api/v1/ws?channels=user", Some(&scene.ada.token))
             .await?;
-    let last = id(&socket.until("ready").await?)?;
+    let last = id(&socket.until("subscribed").await?)?;
     drop(socket);
     scene.tell(1).await?;
 

@@ -107,7 +107,7 @@ fn of_now() -> Vec<(&'static str, &'static str, Schemas, Value)> {
         ),
         (
             "ready",
-            "The token is good. Its id is where to go on if nothing else is heard.",
+            "The token is good.",
             Vec::new(),
             json!({"type": "object", "properties": {
                 "user_id": {"type": "string", "format": "uuid"}, "expires_at": {"type": "integer"}}}),
@@ -118,7 +118,12 @@ fn of_now() -> Vec<(&'static str, &'static str, Schemas, Value)> {
             Vec::new(),
             json!({"type": "object", "properties": {"expires_at": {"type": "integer"}}}),
         ),
-        ("subscribed", "These channels are heard now.", Vec::new(), channels.clone()),
+        (
+            "subscribed",
+            "These channels are heard now. The id of the first is where to go on if nothing else is heard.",
+            Vec::new(),
+            channels.clone(),
+        ),
         (
             "unsubscribed",
             "These channels are not heard any more; with a reason if it was not asked for.",

@@ -77,7 +77,7 @@ pub async fn follow_events(
         return Err(refusal.detail("close another live connection first").into());
     }
     let listening = Listening { app: app.clone(), client: Arc::clone(&client), _place: place };
-    let ready = ready(&app, &client).map_err(|error| Error::Internal(error.into()))?;
+    let ready = ready(&client).map_err(|error| Error::Internal(error.into()))?;
     client.answer(&ready);
     begin(app, client, channels, last);
     let body = stream::unfold(listening, |listening| async {

@@ -126,11 +126,6 @@ impl Hub {
         client.forget_topics(topics);
     }
 
-    /// The event after which a client hears everything.
-    pub fn position(&self, client: &Client) -> i64 {
-        self.shard(client).position
-    }
-
     /// Tells an event to all who hear one of the topics.
     pub async fn publish(&self, topics: &[Topic], frame: &Arc<Frame>) {
         for shard in &self.shards {

@@ -44,7 +44,7 @@ pub async fn subscribe(
     }
     let topics: Vec<_> = channels.iter().map(|channel| channel.topic(who.caller.user)).collect();
     client.hold();
-    let begun = begin(app, client, &topics, last_event_id).await;
+    let begun = begin(app, client, (&topics, had.is_empty()), last_event_id).await;
     if begun.is_err() {
         client.release(&topics, None);
     }
@@ -54,17 +54,24 @@ pub async fn subscribe(
 async fn begin(
     app: &App,
     client: &Arc<Client>,
-    topics: &[Topic],
+    (topics, is_first): (&[Topic], bool),
     last_event_id: Option<i64>,
 ) -> anyhow::Result<()> {
     let position = app.realtime.subscribe(client, topics);
     let names: Vec<_> = topics.iter().map(|topic| topic.channel().to_string()).collect();
-    client.answer(&Frame::about("subscribed", &json!({"channels": names}))?);
+    let data = json!({"channels": names});
+    // The number is where to go on if nothing else is heard. It must not name what is yet to be told: what was missed, or
+    // what other channels hold back.
+    client.answer(&match last_event_id {
+        None if is_first => Frame::about_from("subscribed", position, &data)?,
+        _ => Frame::about("subscribed", &data)?,
+    });
     let known = match last_event_id {
         Some(last) if goes_on(app, client, topics, (last, position)).await? => None,
         went => {
             if went.is_some() {
-                client.answer(&Frame::about("reset", &json!({"reason": "too_old"}))?);
+                let data = json!({"reason": "too_old"});
+                client.answer(&Frame::about_from("reset", position, &data)?);
             }
             Some(snapshot::tell(app, client, topics).await?)
         }

@@ -83,18 +83,18 @@ async fn greet(
     channels: &[Channel],
     last_event_id: Option<i64>,
 ) -> anyhow::Result<()> {
-    client.answer(&ready(app, client)?);
+    client.answer(&ready(client)?);
     if channels.is_empty() {
         return Ok(());
     }
     subscribe::subscribe(app, client, channels, last_event_id).await
 }
 
-/// Says who is known, until when, and from where to go on if nothing else comes.
-pub fn ready(app: &App, client: &Client) -> serde_json::Result<Frame> {
+/// Says who is known, and until when.
+pub fn ready(client: &Client) -> serde_json::Result<Frame> {
     let who = client.who();
     let data = json!({"user_id": who.caller.user, "expires_at": who.token.exp});
-    Frame::about_from("ready", app.realtime.position(client), &data)
+    Frame::about("ready", &data)
 }
 
 /// The frame with the token, which is waited for a while.
