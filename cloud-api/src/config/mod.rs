@@ -275,7 +275,7 @@ pub struct Machines {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Realtime {
-    /// WebSockets and streams of events of this process; others are refused.
+    /// `WebSockets` and streams of events of this process; others are refused.
     pub max_connections: usize,
     pub max_connections_per_user: usize,
     /// Channels of one connection.

@@ -1,4 +1,4 @@
-//! The document of what is said over the live channels (AsyncAPI 3), made from the closed list of events.
+//! The document of what is said over the live channels (`AsyncAPI` 3), made from the closed list of events.
 
 use super::presence::Presence;
 use super::said::{Auth, Subscribe, Unsubscribe};
@@ -24,7 +24,7 @@ pub fn document() -> Value {
         let data = reference(&(kind.data_name)());
         messages.insert(id(kind.name), event(kind.name, kind.description.trim(), &data, true));
     }
-    for (name, description, parts, data) in of_now() {
+    for (name, description, parts, data) in of_now().into_iter().chain(of_connections()) {
         add(&mut schemas, parts);
         messages.insert(id(name), event(name, description, &data, false));
     }
@@ -83,15 +83,8 @@ fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
 }
 
-/// What is not kept: values of now, and what concerns the connection.
+/// What is not kept: values of now.
 fn of_now() -> Vec<(&'static str, &'static str, Schemas, Value)> {
-    let texts = |names: &[&str]| {
-        let texts: Map<_, _> =
-            names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
-        json!({"type": "object", "properties": texts})
-    };
-    let channels = json!({"type": "object", "properties": {
-        "channels": {"type": "array", "items": {"type": "string"}}, "reason": {"type": "string"}}});
     vec![
         (
             workouts::KIND,
@@ -105,6 +98,19 @@ fn of_now() -> Vec<(&'static str, &'static str, Schemas, Value)> {
             parts::<Presence>(),
             reference(&Presence::name()),
         ),
+    ]
+}
+
+/// What concerns the connection itself.
+fn of_connections() -> Vec<(&'static str, &'static str, Schemas, Value)> {
+    let texts = |names: &[&str]| {
+        let texts: Map<_, _> =
+            names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+        json!({"type": "object", "properties": texts})
+    };
+    let channels = json!({"type": "object", "properties": {
+        "channels": {"type": "array", "items": {"type": "string"}}, "reason": {"type": "string"}}});
+    vec![
         (
             "ready",
             "The token is good.",

@@ -39,13 +39,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: i64 = 500;
 
 async fn follow(app: &App, position: &mut Option<i64>) -> anyhow::Result<()> {
-    let mut last = match *position {
-        Some(last) => last,
-        None => {
-            let last = log::bounds(&mut *app.db.acquire().await?).await?.last;
-            app.realtime.begin(last);
-            *position.insert(last)
-        }
+    let mut last = if let Some(last) = *position {
+        last
+    } else {
+        let last = log::bounds(&mut *app.db.acquire().await?).await?.last;
+        app.realtime.begin(last);
+        *position.insert(last)
     };
     loop {
         let events = log::after(&mut *app.db.acquire().await?, last, AT_ONCE).await?;

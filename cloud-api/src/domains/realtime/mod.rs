@@ -1,4 +1,4 @@
-//! What happens, told live: a hub over WebSockets and server-sent events. Events come from the log (`events::log`), in its
+//! What happens, told live: a hub over `WebSockets` and server-sent events. Events come from the log (`events::log`), in its
 //! order on every instance; values that are only of now (measurements, who is online) go by the relay and are not kept.
 //!
 //! - Somebody who subscribes hears how things stand, then every change after it; who goes on after an event misses none

@@ -59,10 +59,10 @@ pub const TELL_EVERY: Duration = Duration::from_secs(10);
 const FOLLOWED_FOR: Duration = Duration::from_secs(30);
 
 impl Followed {
-    fn note(&self, follower: Follower) {
-        let mut followed = self.lock();
-        followed.retain(|_, known| known.since.elapsed() < FOLLOWED_FOR);
-        followed.insert(follower.machine, follower);
+    fn note(&self, new: Follower) {
+        let mut known = self.lock();
+        known.retain(|_, one| one.since.elapsed() < FOLLOWED_FOR);
+        known.insert(new.machine, new);
     }
 
     fn forget(&self, link: Uuid) {

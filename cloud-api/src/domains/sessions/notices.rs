@@ -102,7 +102,7 @@ impl News {
         let started_at = at_ms(stay.since_ms);
         if had_ended.is_none() && stay.since_ms >= self.from_ms {
             let started = SessionStarted { session_id, branch_id, member_id, started_at };
-            self.to_both(member_id, branch_id, &Event::SessionStarted(started));
+            self.tell_both(member_id, branch_id, &Event::SessionStarted(started));
         }
         let Some((until_ms, reason)) = stay.end else { return };
         if had_ended == Some(false) || had_ended.is_none() && until_ms >= self.from_ms {
@@ -115,7 +115,7 @@ impl News {
                 reason: reason.to_owned(),
                 is_automatic: ["time_limit", "closing", "elsewhere"].contains(&reason),
             };
-            self.to_both(member_id, branch_id, &Event::SessionEnded(ended));
+            self.tell_both(member_id, branch_id, &Event::SessionEnded(ended));
         }
     }
 
@@ -124,7 +124,7 @@ impl News {
         let started_at = at_ms(lent.since_ms);
         if had_ended.is_none() && lent.since_ms >= self.from_ms {
             let linked = MachineLinked { link_id, machine_id, branch_id, member_id, started_at };
-            self.to_both(member_id, branch_id, &Event::MachineLinked(linked));
+            self.tell_both(member_id, branch_id, &Event::MachineLinked(linked));
             self.machines.insert(machine_id);
         }
         let Some((until_ms, reason)) = lent.end else { return };
@@ -138,7 +138,7 @@ impl News {
                 ended_at: at_ms(until_ms),
                 reason: reason.to_owned(),
             };
-            self.to_both(member_id, branch_id, &Event::MachineUnlinked(unlinked));
+            self.tell_both(member_id, branch_id, &Event::MachineUnlinked(unlinked));
             self.machines.insert(machine_id);
         }
     }
@@ -183,7 +183,7 @@ impl News {
         }
     }
 
-    fn to_both(&mut self, member: MemberId, branch: BranchId, event: &Event) {
+    fn tell_both(&mut self, member: MemberId, branch: BranchId, event: &Event) {
         self.events.push((Audience::Member(member), event.clone()));
         self.events.push((Audience::Staff(branch), event.clone()));
     }

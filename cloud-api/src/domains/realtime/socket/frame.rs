@@ -174,18 +174,15 @@ pub fn close(code: u16, reason: &str) -> Bytes {
 fn frame(opcode: u8, payload: &[u8]) -> Bytes {
     let mut bytes = Vec::with_capacity(payload.len() + 10);
     bytes.push(FINAL | opcode);
-    match payload.len() {
-        len @ 0..=125 => bytes.push(len.to_le_bytes()[0]),
-        len => match u16::try_from(len) {
-            Ok(len) => {
-                bytes.push(126);
-                bytes.extend_from_slice(&len.to_be_bytes());
-            }
-            Err(_) => {
-                bytes.push(127);
-                bytes.extend_from_slice(&(len as u64).to_be_bytes());
-            }
-        },
+    let len = payload.len();
+    if len <= MAX_CONTROL_BYTES {
+        bytes.push(len.to_le_bytes()[0]);
+    } else if let Ok(len) = u16::try_from(len) {
+        bytes.push(126);
+        bytes.extend_from_slice(&len.to_be_bytes());
+    } else {
+        bytes.push(127);
+        bytes.extend_from_slice(&(len as u64).to_be_bytes());
     }
     bytes.extend_from_slice(payload);
     bytes.into()
