@@ -1,4 +1,4 @@
-//! Those who listen live: WebSockets by an independent client, and an instance of the cloud in this process that serves them.
+//! Those who listen live: `WebSockets` by an independent client, and an instance of the cloud in this process that serves them.
 
 use anyhow::{Context as _, Result, bail};
 use cloud_api::domains::realtime;

@@ -19,8 +19,8 @@ mod mosquitto;
 mod page;
 mod queries;
 mod readers;
-mod simulated;
 mod sample;
+mod simulated;
 mod sockets;
 mod start;
 pub mod table;
@@ -80,12 +80,6 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
     if is_wanted("door") {
         door::measure().await?.iter().for_each(tell);
     }
-    if is_wanted("sample") {
-        sample::measure().await?.iter().for_each(tell);
-    }
-    if is_wanted("ws") {
-        sockets::measure().await?.iter().for_each(tell);
-    }
     if is_wanted("accounts") {
         accounts::measure().await?.iter().for_each(tell);
     }
@@ -94,6 +88,12 @@ pub async fn run(wanted: &[String], tell: &dyn Fn(&Row)) -> Result<()> {
 
 /// The cloud with many branches.
 async fn cloud(is_wanted: &dyn Fn(&str) -> bool, tell: &dyn Fn(&Row)) -> Result<()> {
+    if is_wanted("sample") {
+        sample::measure().await?.iter().for_each(tell);
+    }
+    if is_wanted("ws") {
+        sockets::measure().await?.iter().for_each(tell);
+    }
     if is_wanted("ingest") {
         ingest::measure().await?.iter().for_each(tell);
     }

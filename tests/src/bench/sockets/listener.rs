@@ -31,7 +31,7 @@ pub struct Crowd {
     size: usize,
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const AT_ONCE: usize = 200;
 
 impl Crowd {

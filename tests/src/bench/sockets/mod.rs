@@ -1,4 +1,4 @@
-//! A machine's status to thousands of WebSockets: ours beside `ws` and Socket.IO on Node, in the same run on the same
+//! A machine's status to thousands of `WebSockets`: ours beside `ws` and Socket.IO on Node, in the same run on the same
 //! core, heard by the same clients on the other.
 //!
 //! Ours is timed from before the transaction that writes the event, theirs from before the request that says what to send.
