@@ -33,7 +33,7 @@ impl Stream {
                 let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
                 let (id, data) = (field("id: ").map(str::to_owned), field("data: "));
                 let data = data.map(serde_json::from_str).transpose()?;
-                self.text = rest.to_owned();
+                self.text = rest.into();
                 match data {
                     Some(data) => return Ok((id, data)),
                     // A comment.

@@ -76,7 +76,7 @@ impl World {
 
 #[tokio::test]
 async fn a_machine_that_changes_is_told_once_on_every_instance() -> Result<()> {
-    let world = World::open().await?;
+    let world = Box::pin(World::open()).await?;
     let (_, there) = world.scene.beside().await?;
     let channels = [format!("branch:{}", world.scene.gym.branch.id)];
     let (mut here, _) = world.scene.hear(&channels).await?;
@@ -99,7 +99,7 @@ async fn a_machine_that_changes_is_told_once_on_every_instance() -> Result<()> {
 
 #[tokio::test]
 async fn a_stay_and_its_machine_are_told_to_the_member_and_to_staff() -> Result<()> {
-    let world = World::open().await?;
+    let world = Box::pin(World::open()).await?;
     let branch = world.scene.gym.branch.id;
     let staff = world.scene.gym.token(&world.scene.api, Role::Staff, &[branch]).await?;
     let (mut app, _) = world.scene.hear(&user()).await?;
@@ -122,7 +122,7 @@ async fn a_stay_and_its_machine_are_told_to_the_member_and_to_staff() -> Result<
         assert_eq!(started["data"]["session_id"], json!(STAY));
         assert_eq!(linked["data"]["machine_id"], json!(world.rower));
     }
-    let mut ends = vec![app.frame().await?, app.frame().await?];
+    let mut ends = [app.frame().await?, app.frame().await?];
     ends.sort_by_key(|frame| frame["type"].to_string());
     assert_eq!(
         (&ends[0]["type"], &ends[0]["data"]["reason"]),
@@ -139,7 +139,7 @@ async fn a_stay_and_its_machine_are_told_to_the_member_and_to_staff() -> Result<
 
 #[tokio::test]
 async fn what_comes_a_day_late_builds_history_and_is_told_to_nobody() -> Result<()> {
-    let world = World::open().await?;
+    let world = Box::pin(World::open()).await?;
     let (mut app, _) = world.scene.hear(&user()).await?;
 
     world.journaled(1, 86_400_000, world.comes()).await?;
@@ -151,7 +151,7 @@ async fn what_comes_a_day_late_builds_history_and_is_told_to_nobody() -> Result<
 
 #[tokio::test]
 async fn what_the_machine_measures_reaches_who_has_it_by_way_of_any_instance() -> Result<()> {
-    let world = World::open().await?;
+    let world = Box::pin(World::open()).await?;
     let (_, there) = world.scene.beside().await?;
     let token = &world.scene.ada.token;
     let mut socket = Socket::open(there.address, "/api/v1/ws/workouts", Some(token)).await?;
