@@ -3,9 +3,7 @@
 use crate::app::App;
 use crate::domains::{
     accounts, body, branches, devices, edges, files, floor, joining, machines, members,
-    organizations, privacy, scans, tags, telemetry, users, watch, workouts,
-    accounts, body, branches, edges, files, floor, joining, machines, members, privacy, realtime,
-    scans, tags, telemetry, users, watch, workouts,
+    organizations, privacy, realtime, scans, tags, telemetry, users, watch, workouts,
 };
 use crate::http::gate::{Rules, gate};
 use crate::http::{layers, ops};

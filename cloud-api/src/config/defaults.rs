@@ -2,8 +2,8 @@
 
 use super::{
     Auth, Database, Edges, Environment, ExternalIssuer, FileStore, Files, Http, Limits, Log,
-    LogFormat, Machines, Mail, MailCarrier, Privacy, Retention, Service, Telemetry, Watch,
-    LogFormat, Mail, MailCarrier, Privacy, Realtime, Retention, Service, Telemetry, Watch,
+    LogFormat, Machines, Mail, MailCarrier, Privacy, Realtime, Retention, Service, Telemetry,
+    Watch,
 };
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -135,6 +135,9 @@ impl Default for Edges {
 impl Default for Machines {
     fn default() -> Self {
         Self { heartbeat_s: 30, missed_beats: 3, reports_before_out_of_use: 2 }
+    }
+}
+
 impl Default for Realtime {
     fn default() -> Self {
         Self {

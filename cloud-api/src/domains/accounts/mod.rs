@@ -54,9 +54,8 @@ pub use password::{Passwords, plain_text, text_block};
 pub use roster::{tell_branch, tell_everywhere};
 pub use store::hold;
 pub use throttle::Throttle;
-pub use token::Tokens;
-pub use work::{Worker, put_to_work, take_from_work, workers};
 pub use token::{Tokens, Verified};
+pub use work::{Worker, put_to_work, take_from_work, workers};
 
 use crate::app::App;
 use crate::domains::{members, organizations};
