@@ -215,7 +215,7 @@ pub fn ride(from_s: u64, seconds: u32) -> Vec<TimedSample> {
         sample.fields.set(Field::ElapsedS, since.into());
         sample.fields.set(Field::DistanceM, f64::from(since) * 3.0);
         sample.fields.set(Field::PowerW, 150.0);
-        let rate = if second / 60 % 2 == 0 { 126.0 } else { 144.0 };
+        let rate = if (second / 60).is_multiple_of(2) { 126.0 } else { 144.0 };
         sample.fields.set(Field::HeartRateBpm, rate);
         TimedSample { source: 0, mono_ms: number * 1_000, sample }
     };

@@ -7,8 +7,11 @@ use axum::http::header;
 use cloud_api::Config;
 use cloud_api::domains::accounts::Role;
 use serde_json::json;
+use std::time::Duration as StdDuration;
 use tests::api::Api;
 use time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use totp_rs::{Builder, Secret};
 
 async fn count(api: &Api, sql: &'static str) -> Result<i64> {
@@ -152,17 +155,19 @@ async fn a_stream_ends_with_its_login() -> Result<()> {
     let gym = Gym::open(&api, "Gym").await?;
     let mut browser = Browser::of(&api, &gym, Role::Staff, &[gym.branch.id]).await?;
     let streams = ["/console/live".to_owned(), format!("/console/branches/{}/live", gym.branch.id)];
-    let listening = streams.map(|path| {
+    let mut listening = JoinSet::new();
+    for path in streams {
         let api = Api::over(api.app.clone());
         let request = browser.request(axum::http::Method::GET, &path);
         let request = request.header(header::ACCEPT, "text/event-stream");
-        tokio::spawn(async move { api.call(request.body(axum::body::Body::empty())?).await })
-    });
+        listening.spawn(async move { api.call(request.body(axum::body::Body::empty())?).await });
+    }
 
     browser.submit(&api, "/console/sign-out", &[]).await?;
 
-    for listening in listening {
-        let heard = tokio::time::timeout(std::time::Duration::from_secs(20), listening).await???;
+    let heard = timeout(StdDuration::from_secs(20), listening.join_all()).await?;
+    for heard in heard {
+        let heard = heard?;
         assert!(text(&heard).contains("event: signed-out") || heard.status == 401, "{heard:?}");
     }
     Ok(())

@@ -51,7 +51,7 @@ pub async fn measure() -> Result<Vec<Row>> {
         "SELECT count(*) FROM dirty_hours WHERE first_marked_at < now() - interval '75 seconds'";
     let late: i64 = sqlx::query_scalar(late).fetch_one(&pool).await?;
     wait::until_true("everything is worked out", CATCH_UP, || is_current(&pool)).await?;
-    let busy = cloud.process()?.cpu_time()? + postgres(&pool).await? - busy;
+    let busy = (cloud.process()?.cpu_time()? + postgres(&pool).await?).saturating_sub(busy);
     let bytes = size(&pool).await? - bytes;
     cloud.stop().await?;
     Ok(rows(&times, late, busy, bytes))

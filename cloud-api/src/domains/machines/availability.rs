@@ -82,7 +82,7 @@ pub async fn read_availability(
         rows: i64::MAX,
     };
     let machines = store::list(&mut db, wanted).await?;
-    let mut states = states(&app, &mut db, &sight, &machines).await?;
+    let mut states = states(&app, &mut db, sight.member, &machines).await?;
     drop(db);
     edges::watch(&app, machines.iter().map(|machine| machine.branch_id)).await?;
     let tell = |machine| MachineAvailability::of(machine, &mut states);

@@ -38,7 +38,7 @@ pub async fn read_machine(
     let mut db = app.db.acquire().await?;
     let sight = Sight::of(&mut db, &caller, app.clock.now()).await?;
     let machine = store::by_id(&mut db, sight.scope(), id).await?.ok_or(Error::NotFound)?;
-    let mut states = states(&app, &mut db, &sight, std::slice::from_ref(&machine)).await?;
+    let mut states = states(&app, &mut db, sight.member, std::slice::from_ref(&machine)).await?;
     let state = states.remove(&id).ok_or(Error::NotFound)?;
     known.answer(&MachineNow { machine, state })
 }

@@ -1,9 +1,9 @@
 //! Machines of a scope with what becomes of them now, for who runs branches.
 
 use super::model::{Availability, Machine, Sort};
+use super::state::states;
 use super::store;
 use crate::app::App;
-use crate::domains::edges::HEARD_FOR;
 use crate::http::auth::Scope;
 use crate::ids::BranchId;
 use sqlx::PgConnection;
@@ -26,13 +26,10 @@ pub async fn now(
     let (sort, rows) = (Sort::Name, i64::MAX);
     let wanted = store::Wanted { scope, branch, machine_type: None, sort, after: None, rows };
     let machines = store::list(db, wanted).await?;
-    Ok(machines.into_iter().map(|machine| tell(app, machine)).collect())
-}
-
-fn tell(app: &App, machine: Machine) -> MachineNow {
-    let live = app.live.device(machine.branch_id, machine.id);
-    let heard_at = app.live.branch(machine.branch_id).map(|(at, _)| at);
-    let is_heard = heard_at.is_some_and(|at| app.clock.now() - at <= HEARD_FOR);
-    let availability = Availability::of(live.as_ref().map(|live| live.state), is_heard);
-    MachineNow { machine, availability, error: live.and_then(|live| live.error) }
+    let mut states = states(app, db, None, &machines).await?;
+    let now = |machine: Machine| {
+        let state = states.remove(&machine.id)?;
+        Some(MachineNow { machine, availability: state.availability, error: state.error })
+    };
+    Ok(machines.into_iter().filter_map(now).collect())
 }

@@ -1,15 +1,15 @@
 //! What becomes of machines now: what their branches say of them live, who has them, who waits.
 
 use super::model::{Availability, Machine};
-use super::sight::Sight;
 use super::store;
 use crate::app::App;
-use crate::ids::DeviceId;
+use crate::domains::edges::HEARD_FOR;
+use crate::ids::{DeviceId, MemberId};
 use protocol::sync::entry::DeviceState;
 use serde::Serialize;
 use sqlx::PgConnection;
 use std::collections::HashMap;
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 /// Whether a machine is free, and who waits for it.
@@ -71,18 +71,15 @@ pub struct Beat {
     pub at: OffsetDateTime,
 }
 
-/// Edges tell of their floor at least every few seconds.
-const HEARD_FOR: Duration = Duration::seconds(30);
-
-/// The states of some machines, by id.
+/// The states of some machines, by id, as they are for a member.
 pub async fn states(
     app: &App,
     db: &mut PgConnection,
-    sight: &Sight,
+    member: Option<MemberId>,
     machines: &[Machine],
 ) -> sqlx::Result<HashMap<DeviceId, MachineState>> {
     let ids: Vec<_> = machines.iter().map(|machine| machine.id.0).collect();
-    let mut present = store::present(db, &ids, sight.member).await?;
+    let mut present = store::present(db, &ids, member).await?;
     let state = |machine: &Machine| {
         let present = present.remove(&machine.id).unwrap_or_default();
         (machine.id, tell(app, machine, present))

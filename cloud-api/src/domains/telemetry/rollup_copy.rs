@@ -53,8 +53,8 @@ pub fn rows(dirty: &Dirty, steps: &[Step]) -> Vec<u8> {
 
 /// Within the years that all other times are kept in.
 fn microseconds(unix_ms: i64) -> i64 {
-    let unix_us = at_ms(unix_ms).unix_timestamp_nanos() / 1_000;
-    i64::try_from(unix_us - YEAR_2000_US).unwrap_or(0)
+    let since_1970 = at_ms(unix_ms).unix_timestamp_nanos() / 1_000;
+    i64::try_from(since_1970 - YEAR_2000_US).unwrap_or(0)
 }
 
 fn put(bytes: &mut Vec<u8>, value: &[u8]) {

@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(best(&bests, "max_reps", 8_000), (8.0, Some(5.0)));
         assert_eq!(best(&bests, "max_reps", 9_000), (1.0, None));
         assert_eq!(best(&bests, "max_set_volume_kg", 0), (720.0, Some(400.0)));
-        assert_eq!(best(&bests, "max_workout_volume_kg", 0).0, 1_120.0);
+        assert_eq!(best(&bests, "max_workout_volume_kg", 0), (1_120.0, None));
         // Equal is none: the first 90 kg stay the record.
         let heaviest = bests.iter().find(|one| one.measure == "max_weight_kg").unwrap();
         assert_eq!(heaviest.workout_id, Uuid::from_u128(2));

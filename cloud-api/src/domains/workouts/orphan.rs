@@ -50,25 +50,24 @@ pub fn orphans(mut pieces: Vec<Piece>, covers: &[Cover]) -> Vec<Orphan> {
             |(from, to): &Cover| piece.to > *from && to.is_none_or(|to| piece.from < to);
         !covers.iter().any(is_covered)
     });
-    pieces.sort_by(|one, other| (one.from, one.to).cmp(&(other.from, other.to)));
+    pieces.sort_by_key(|piece| (piece.from, piece.to));
     let mut found: Vec<Orphan> = Vec::new();
     for piece in pieces {
-        match found.last_mut().filter(|last| piece.from - last.to <= PAUSE) {
-            Some(last) => last.add(&piece),
-            None => {
-                let mut orphan = Orphan {
-                    from: piece.from,
-                    to: piece.to,
-                    sets: 0,
-                    reps: 0,
-                    max_weight_kg: None,
-                    distance_m: 0.0,
-                    energy_kcal: 0.0,
-                };
-                orphan.add(&piece);
-                found.push(orphan);
-            }
+        if let Some(last) = found.last_mut().filter(|last| piece.from - last.to <= PAUSE) {
+            last.add(&piece);
+            continue;
         }
+        let mut orphan = Orphan {
+            from: piece.from,
+            to: piece.to,
+            sets: 0,
+            reps: 0,
+            max_weight_kg: None,
+            distance_m: 0.0,
+            energy_kcal: 0.0,
+        };
+        orphan.add(&piece);
+        found.push(orphan);
     }
     found.retain(|orphan| {
         orphan.sets > 0 || orphan.to - orphan.from >= SHORTEST || orphan.distance_m >= SHORTEST_M

@@ -104,11 +104,11 @@ impl Floor {
         }
         let called: HashMap<_, _> =
             machines.iter().map(|one| (one.machine.id, one.machine.name.as_str())).collect();
-        let named = people.iter().filter(|_| may_name);
+        let shown = people.iter().filter(|_| may_name);
         let inside = Inside {
             branch: id,
             count,
-            people: named.map(|stay| person(stay, &called, zone)).collect(),
+            people: shown.map(|stay| person(stay, &called, zone)).collect(),
             is_cut: i64::try_from(people.len()).unwrap_or(0) < count,
             may_name,
             is_update,
@@ -159,8 +159,9 @@ pub fn state_words(availability: Availability) -> (&'static str, &'static str) {
     known.map_or(("is-busy", "In use"), |(_, look, words)| (*look, *words))
 }
 
-const STATES: [(Availability, &str, &str); 4] = [
+const STATES: [(Availability, &str, &str); 5] = [
     (Availability::Available, "is-free", "Free"),
+    (Availability::Offered, "is-busy", "Kept for who waits"),
     (Availability::OutOfOrder, "is-broken", "Not usable"),
     (Availability::Offline, "is-gone", "Not connected"),
     (Availability::Unknown, "is-gone", "Unknown"),
