@@ -18,11 +18,13 @@ async fn branches_change_on_one_screen_without_a_reload() -> Result<()> {
 
     let bike = chain.machine("bike-1", &json!({"state": "in_use"})).await?;
     browser.sees_in(&card, "1 in use").await?;
+    bike.close().await?;
+    let bike = chain.machine("bike-1", &json!({"state": "out_of_order", "error": "chain"})).await?;
+    browser.sees_in(&card, "0 in use").await?;
     chain.check_in().await?;
     browser.sees_in(&card, "1 inside").await?;
     browser.sees_in("#sums li:nth-child(3)", "1").await?;
     bike.close().await?;
-    browser.sees_in(&card, "0 in use").await?;
 
     assert_eq!(browser.value("window.stays").await?, true, "the page was never loaded again");
     assert_eq!(browser.value(&format!("document.querySelectorAll('{card}').length")).await?, 1);

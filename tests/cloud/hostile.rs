@@ -26,8 +26,10 @@ async fn scene() -> Result<Scene> {
 impl Scene {
     fn operations(&self) -> Vec<Operation> {
         let mut operations = operations(&self.document);
-        // Edges send packed batches under tokens of their own.
-        operations.retain(|one| one.takes_json() && one.path.starts_with("/api/"));
+        // Edges send packed batches under tokens of their own, devices have secrets.
+        operations.retain(|one| {
+            one.takes_json() && one.path.starts_with("/api/") && !one.is_of_devices()
+        });
         assert!(operations.len() >= 8, "{}", operations.len());
         operations
     }
@@ -172,7 +174,9 @@ async fn odd_text_in_queries_and_paths_is_only_text() -> Result<()> {
         let parameters = operation.says["parameters"].as_array().into_iter().flatten();
         let names =
             parameters.filter(|one| one["in"] == "query").filter_map(|one| one["name"].as_str());
-        for name in names.filter(|_| operation.path.starts_with("/api/")) {
+        // A stream of events does not end.
+        let is_answered = operation.path.starts_with("/api/") && operation.path != "/api/v1/events";
+        for name in names.filter(|_| is_answered) {
             for text in ["%27%3B--", "%00", "%ff", "%F0%9F%92%AA", "-1", "1e400", ""] {
                 let uri = format!("{}?{name}={text}", operation.uri());
                 let answer = scene.api.get(&uri, Some(&scene.token)).await?;

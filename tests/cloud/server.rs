@@ -272,6 +272,7 @@ async fn idle_connections_end_with_the_listener() -> Result<()> {
     listener.end().await?;
 
     assert_eq!(rest(asked).await?, "");
-    assert_eq!(rest(silent).await?, "");
+    // It may not even have been taken from the queue.
+    assert!(rest(silent).await.map_or(true, |text| text.is_empty()));
     Ok(())
 }

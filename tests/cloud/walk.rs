@@ -50,6 +50,10 @@ impl Operation {
         self.says["security"].as_array().is_some_and(|all| all.iter().any(|one| *one == json!({})))
     }
 
+    pub fn is_of_devices(&self) -> bool {
+        self.says["security"][0]["device"].is_array()
+    }
+
     pub fn takes_json(&self) -> bool {
         !self.says["requestBody"]["content"]["application/json"].is_null()
     }

@@ -137,6 +137,11 @@ impl Io {
         Self { unread, activity: Arc::default(), ..self }
     }
 
+    /// The bare socket, and what was read of it.
+    pub fn into_socket(self) -> (TcpStream, Bytes) {
+        (self.stream, self.unread)
+    }
+
     /// Waits for something to read.
     pub async fn readable(&self) -> io::Result<()> {
         if self.unread.is_empty() { self.stream.readable().await } else { Ok(()) }

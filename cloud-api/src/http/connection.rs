@@ -3,14 +3,16 @@
 
 use super::activity::{Activity, Io, Tracked};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as HyperService, service_fn};
+use hyper::upgrade::Upgraded;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use hyper_util::server::conn::auto::upgrade::downcast;
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::poll_fn;
@@ -148,6 +150,20 @@ impl Connections {
                 Ok::<_, Infallible>(answered.until_sent(answer))
             }
         })
+    }
+}
+
+/// The socket under a connection that is HTTP no more, and what was read from it already, in this order.
+pub fn into_socket(upgraded: Upgraded) -> Option<(TcpStream, [Bytes; 2])> {
+    match upgraded.downcast::<TokioIo<Io>>() {
+        Ok(parts) => {
+            let (socket, unread) = parts.io.into_inner().into_socket();
+            Some((socket, [parts.read_buf, unread]))
+        }
+        Err(upgraded) => {
+            let parts = downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+            Some((parts.io.into_inner(), [parts.read_buf, Bytes::new()]))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ pub mod server;
 mod upload;
 
 pub use auth::Caller;
+pub use connection::into_socket;
 pub use constraint::OnConstraint;
 pub use error::{Error, Refusal, Result};
 pub use etag::{IfMatch, IfMatchHeader, IfNoneMatch, Tagged};

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Request;
 use cloud_api::jobs::run_due_jobs;
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use std::time::Duration as StdDuration;
 use tests::api::{Answer, Api};
 use tests::wait;
@@ -116,11 +117,14 @@ async fn a_request_whose_service_died_before_its_commit_is_carried_out_after_a_m
 }
 
 /// Until so many wait for the table that the test has locked.
-async fn blocked(api: &Api, number: i64) -> Result<()> {
+async fn blocked(watching: &PgPool, number: i64) -> Result<()> {
     let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database
          WHERE NOT granted AND relation = 'feedback'::regclass AND datname = current_database()";
-    wait::until_true("requests wait", LIMIT, || async { Ok(count(api, waiting).await? == number) })
-        .await
+    wait::until_true("requests wait", LIMIT, || async {
+        let found: i64 = sqlx::query_scalar(waiting).fetch_one(watching).await?;
+        Ok(found == number)
+    })
+    .await
 }
 
 #[tokio::test]
@@ -128,13 +132,15 @@ async fn a_request_that_was_taken_for_dead_and_who_took_over_do_it_once_between_
 {
     let (api, _) = cloud().await?;
     let (token, _) = registered(&api, "ada@example.com").await?;
-    let mut locked = api.app.db.begin().await?;
+    // The requests need all connections of their own pool.
+    let other = api.db().pool().await?;
+    let mut locked = other.begin().await?;
     sqlx::query("LOCK TABLE feedback IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await?;
     let take_over = async {
-        blocked(&api, 1).await?;
+        blocked(&other, 1).await?;
         api.app.clock.advance(Duration::seconds(61));
         let release = async {
-            blocked(&api, 2).await?;
+            blocked(&other, 2).await?;
             Ok(locked.rollback().await?)
         };
         Ok(tokio::try_join!(praise(&api, &token), release)?.0)

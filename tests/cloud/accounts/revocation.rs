@@ -32,19 +32,19 @@ async fn who_is_remembered_is_not_looked_up_again_until_something_changes() -> R
     let mut tasks = JoinSet::new();
     let other = instance(&api, &mut tasks).await?;
     let token = gym.token(&api, Role::Admin, &[]).await?;
-    let machines = || other.get("/api/v1/machines", Some(&token));
-    assert_eq!(machines().await?.status, 200);
+    let branches = || other.get("/api/v1/admin/branches", Some(&token));
+    assert_eq!(branches().await?.status, 200);
     // Whoever is asked now waits in vain: the table cannot be read.
     let mut locked = api.app.db.begin().await?;
     sqlx::query("LOCK TABLE users IN ACCESS EXCLUSIVE MODE").execute(&mut *locked).await?;
 
-    let remembered = tokio::time::timeout(Duration::from_secs(20), machines()).await;
+    let remembered = tokio::time::timeout(Duration::from_secs(20), branches()).await;
 
     assert_eq!(remembered??.status, 200);
     locked.rollback().await?;
     sqlx::query("UPDATE users SET role = 'member'").execute(&api.app.db).await?;
     wait::until_true("the new role counts", Duration::from_secs(20), || async {
-        Ok(machines().await?.status == 403)
+        Ok(branches().await?.status == 403)
     })
     .await
 }

@@ -3,6 +3,7 @@
 use super::export::Export;
 use super::model::{Consent, ConsentKind, Decision};
 use crate::domains::accounts::Role;
+use crate::events::log;
 use crate::ids::{ExportId, FileId, MemberId, OrganizationId, UserId};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 use time::OffsetDateTime;
@@ -221,6 +222,7 @@ pub async fn erase_user(db: &mut PgConnection, user: UserId) -> sqlx::Result<()>
     query!("DELETE FROM idempotency_keys WHERE owner = $1", user.to_string())
         .execute(&mut *db)
         .await?;
+    log::forget_user(db, user).await?;
     query!("DELETE FROM users WHERE id = $1", user.0).execute(db).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Roll-ups as Postgres takes them fastest: COPY in its binary format. As JSON an hour cost several times as much.
 
-use super::rollup::{Statistics, Step};
+use super::rollup::{HOUR_MS, Statistics, Step};
 use super::rollup_store::Dirty;
 use crate::clock::at_ms;
 use protocol::machine::FIELDS;
@@ -37,6 +37,10 @@ pub fn rows(dirty: &Dirty, steps: &[Step]) -> Vec<u8> {
     let columns = i16::try_from(columns).unwrap_or(i16::MAX);
     let mut bytes = Vec::with_capacity(HEAD.len() + steps.len() * 512 + TRAILER.len());
     bytes.extend_from_slice(HEAD);
+    let starts_ms = dirty.hour.unix_timestamp() * 1_000;
+    // At the end of time an hour is cut short, and what was before it is of another.
+    let steps =
+        steps.iter().filter(|step| (starts_ms..starts_ms + HOUR_MS).contains(&step.start_ms));
     for step in steps {
         bytes.extend_from_slice(&columns.to_be_bytes());
         put(&mut bytes, dirty.machine_id.0.as_bytes());

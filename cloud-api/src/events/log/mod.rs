@@ -11,7 +11,7 @@ mod store;
 pub use data::*;
 pub use kind::{Event, KINDS, Kind, RESERVED, RESERVED_OF_CLIENTS, WORKOUTS};
 pub use order::{TOPIC, run};
-pub use store::{Bounds, Logged, Stream, after, bounds, of_streams};
+pub use store::{Bounds, Logged, Stream, after, bounds, forget_user, of_streams};
 
 use crate::app::App;
 use crate::ids::{BranchId, MemberId, UserId};

@@ -204,3 +204,24 @@ pub async fn forget(db: &mut PgConnection, before: OffsetDateTime) -> sqlx::Resu
         .await?;
     Ok(())
 }
+
+/// What was told to a user is told to nobody any more. The rows stay: the log has no holes.
+pub async fn forget_user(db: &mut PgConnection, user: UserId) -> sqlx::Result<()> {
+    let nobody = Uuid::nil();
+    query!(
+        "UPDATE events_arrived SET audience_id = $2, data = '{}'
+         WHERE audience = 'user' AND audience_id = $1",
+        user.0,
+        nobody,
+    )
+    .execute(&mut *db)
+    .await?;
+    query!(
+        "UPDATE events SET audience_id = $2, data = '{}' WHERE audience = 'user' AND audience_id = $1",
+        user.0,
+        nobody,
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -54,7 +54,7 @@ pub struct MadeMachine {
     security(("bearer" = ["read:machines"])), responses(
     (status = 200, body = Page<MachineRecord>),
     (status = 304, description = "the same as what `If-None-Match` names")))]
-pub async fn list_machine_records(
+pub async fn list_registered_machines(
     State(app): State<App>,
     caller: Caller,
     Query(filter): Query<MachineRecordFilter>,

@@ -22,7 +22,7 @@ use utoipa_axum::routes;
 
 pub fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(collection::list_machine_records, collection::create_machine))
+        .routes(routes!(collection::list_registered_machines, collection::create_machine))
         .routes(routes!(item::read_machine_record, item::update_machine, item::remove_machine))
         .routes(routes!(secret::replace_machine_secret))
 }

@@ -9,11 +9,9 @@ use crate::domains::realtime::hub::Place;
 use crate::domains::realtime::said::{self, Said};
 use crate::domains::realtime::topic::Channel;
 use crate::domains::realtime::{subscribe, sweep};
-use crate::http::{Caller, ClientAddress};
+use crate::http::{Caller, ClientAddress, into_socket};
 use axum::body::Bytes;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use hyper_util::server::conn::auto::upgrade::downcast;
 use serde_json::json;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -44,13 +42,14 @@ pub async fn run(app: App, upgrade: OnUpgrade, begin: Begin, place: Place) {
 async fn open(app: &App, upgrade: OnUpgrade, begin: Begin) -> Option<(Arc<Client>, Decoder)> {
     // A client that has gone meanwhile is none.
     let upgraded = upgrade.await.ok()?;
-    let Ok(parts) = downcast::<TokioIo<TcpStream>>(upgraded) else {
+    let Some((socket, read_early)) = into_socket(upgraded) else {
         tracing::error!("a socket that is none of this server's");
         return None;
     };
-    let socket = parts.io.into_inner();
     let mut decoder = Decoder::new(app.realtime.limits.max_frame_bytes);
-    decoder.push(&parts.read_buf);
+    for bytes in read_early {
+        decoder.push(&bytes);
+    }
     let known = match begin.known {
         Some(known) => known.map_err(|error| End::Unauthorized(sweep::reason(&error))),
         None => first_frame(app, &socket, &mut decoder, begin.from).await,
