@@ -56,7 +56,7 @@ impl Db {
 
     /// A pool of some connections.
     pub async fn pool(&self) -> Result<PgPool> {
-        Ok(PgPoolOptions::new().max_connections(4).connect_with(self.connect_options()).await?)
+        Ok(PgPoolOptions::new().max_connections(8).connect_with(self.connect_options()).await?)
     }
 }
 
