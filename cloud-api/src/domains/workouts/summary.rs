@@ -118,7 +118,7 @@ pub fn exercises(
 
 /// Sets by their exercise.
 fn strength(mut sets: Vec<StoredSet>) -> Vec<Exercise> {
-    sets.sort_by(|one, other| order(one).cmp(&order(other)));
+    sets.sort_by_key(order);
     let mut seen = HashSet::new();
     // A device numbers what it tells: the same number is the same set, whichever way it came.
     sets.retain(|set| {

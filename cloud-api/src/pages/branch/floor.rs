@@ -102,13 +102,13 @@ impl Floor {
         for machine in &machines {
             counts.machines.add(machine.availability);
         }
-        let called: HashMap<_, _> =
+        let names: HashMap<_, _> =
             machines.iter().map(|one| (one.machine.id, one.machine.name.as_str())).collect();
         let shown = people.iter().filter(|_| may_name);
         let inside = Inside {
             branch: id,
             count,
-            people: shown.map(|stay| person(stay, &called, zone)).collect(),
+            people: shown.map(|stay| person(stay, &names, zone)).collect(),
             is_cut: i64::try_from(people.len()).unwrap_or(0) < count,
             may_name,
             is_update,
