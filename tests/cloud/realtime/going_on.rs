@@ -38,22 +38,6 @@ async fn who_comes_back_hears_what_they_missed_and_then_what_comes() -> Result<(
     Ok(())
 }
 
-#[tokio::test]
-async fn who_heard_nothing_yet_goes_on_from_where_they_began() -> Result<()> {
-    let scene = Scene::open().await?;
-    let mut socket =
-        Socket::open(scene.here.address, "/api/v1/ws?channels=user", Some(&scene.ada.token))
-            .await?;
-    let last = id(&socket.until("subscribed").await?)?;
-    drop(socket);
-    scene.tell(1).await?;
-
-    let mut socket = go_on(&scene, scene.here.address, &last).await?;
-
-    assert_eq!(next_number(&mut socket).await?, 1);
-    Ok(())
-}
-
 /// Numbers of a sequence would have been given in the other order.
 #[tokio::test]
 async fn what_is_committed_late_is_not_skipped() -> Result<()> {
